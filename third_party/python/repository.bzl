@@ -14,6 +14,7 @@ py_runtime(
     name = "runtime",
     interpreter = "python3",
     python_version = "PY3",
+    stub_shebang = "#!/usr/bin/python3",
 )
 
 py_runtime_pair(
