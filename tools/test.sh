@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Sets the machine up, runs every test on the processor, checks the format, compiles the CUDA targets (for one
+# architecture, where a toolkit is found), and ends with the line `N passed, N failed, N skipped`.
+#
+# What is counted: each GoogleTest case is one; every other test target is one; a test target that does not build or
+# crashes is one failure; the format check and the CUDA build are one each. Arguments go to `bazel test`.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+
+passed=0 failed=0 skipped=0
+finish() {
+  echo "$passed passed, $failed failed, $skipped skipped"
+  [ "$failed" -eq 0 ]
+  exit
+}
+
+say() { echo "test: $*"; }
+
+tools/setup.sh || { failed=1; finish; }
+
+events=$(mktemp)
+trap 'rm -f "$events"' EXIT
+
+say "bazel test //..."
+bazel test --keep_going --noshow_progress --build_event_json_file="$events" "$@" //...
+status=$?
+counts=$(/usr/bin/python3 tools/dev/count_tests.py "$events") || counts="0 1 0"
+read -r passed failed skipped <<<"${counts##*$'\n'}"
+[ "$counts" = "${counts##*$'\n'}" ] || echo "${counts%$'\n'*}"
+# Status 4 is "nothing to test"; 3 is "a test failed", which is counted already.
+if [ $status -ne 0 ] && [ $status -ne 4 ] && [ "$failed" -eq 0 ]; then failed=1; fi
+
+say "tools/dev/format.sh --check"
+if tools/dev/format.sh --check; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+
+has_cuda_toolkit() { [ -x "${CUDA_PATH:-}/bin/nvcc" ] || [ -x /usr/local/cuda/bin/nvcc ]; }
+
+if has_cuda_toolkit; then
+  targets=$(bazel query --noshow_progress 'attr("tags", "\bcuda\b", //...)' 2>/dev/null)
+  say "bazel build --config=cuda, $(wc -w <<<"$targets") targets"
+  # Unquoted on purpose: one label a word.
+  if [ -n "$targets" ] && bazel build --config=cuda --config=cuda_ci --keep_going --noshow_progress $targets; then
+    passed=$((passed + 1))
+  else
+    failed=$((failed + 1))
+  fi
+else
+  say "SKIPPED: the CUDA build, for there is no toolkit in \$CUDA_PATH or /usr/local/cuda"
+  skipped=$((skipped + 1))
+fi
+finish
