@@ -1,0 +1,45 @@
+// Raw pixels to what a network sees: value = (raw * scale - mean[channel]) / std[channel], in float32.
+#ifndef BITGATE_MODELS_DATA_PREPROCESS_H_
+#define BITGATE_MODELS_DATA_PREPROCESS_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "models/data/dataset.h"
+
+namespace bitgate {
+
+// `mean` and `std` are empty (the step is left out), hold one value for all channels, or one per channel. They are in
+// units of the scaled pixels: with scale = 1/255 those of [0, 1].
+struct Preprocessing {
+  double scale = 1;
+  std::vector<double> mean, std;
+};
+
+// Preprocessing checked against an image shape. The order of computation is fixed, so that every front door and every
+// exported model gives the same bits: float(raw) * float(scale), rounded; minus float(mean[c]) if mean is given,
+// rounded; divided by float(std[c]) if std is given, rounded.
+class Preprocessor {
+ public:
+  // Throws InvalidArgument when a value is not finite, std is not positive, or a count does not fit the channels.
+  Preprocessor(const Preprocessing& preprocessing, const ImageShape& image_shape);
+
+  const ImageShape& image_shape() const { return image_shape_; }
+
+  // `raw` and `out` hold one image each, image_shape().elements() values, and do not overlap.
+  void Image(const uint8_t* raw, float* out) const;
+  void Image(const float* raw, float* out) const;
+
+ private:
+  float Value(float raw, int64_t channel) const;
+
+  ImageShape image_shape_;
+  float scale_;
+  bool has_mean_, has_std_;
+  std::vector<float> mean_, std_;  // one per channel where given
+  std::vector<float> table_;       // [channels, 256]: Value of every byte
+};
+
+}  // namespace bitgate
+
+#endif  // BITGATE_MODELS_DATA_PREPROCESS_H_
