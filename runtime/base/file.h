@@ -1,0 +1,66 @@
+// Files, read whole and written so that nobody ever sees half of one.
+//
+// Every failure is an Error whose message names the path and what the operating system said: NotFound (the file, or the
+// folder it should go into, does not exist), ResourceExhausted (disk, quota, file size limit or memory), Unavailable
+// (no permission, read-only, an I/O error), InvalidArgument (the path is something else than a regular file).
+#ifndef BITGATE_RUNTIME_BASE_FILE_H_
+#define BITGATE_RUNTIME_BASE_FILE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+
+namespace bitgate {
+
+// The whole content. Throws InvalidArgument if there is more of it than max_bytes.
+std::string ReadFile(const std::string& path, uint64_t max_bytes = std::numeric_limits<uint64_t>::max());
+
+// A file under construction. The bytes go to `<path>.tmp` in the same folder; Commit flushes them to the disk, renames
+// the temporary to `path`, replacing what was there, and flushes the folder. So at any moment, a power cut included,
+// `path` holds all of the old content or all of the new.
+//
+// If anything fails, or the object dies before Commit, the temporary is removed and `path` is as it was. A process that
+// is killed leaves its temporary behind; the next writer of the same path takes it over and overwrites it, so at most
+// one lies around. Two writers at once are kept apart by a lock on the temporary: the second one gets Unavailable. A
+// symbolic link at `path` is replaced, not followed.
+class AtomicFile {
+ public:
+  // Throws, before anything is written, if `path` exists and is not a regular file (a folder, /dev/null).
+  explicit AtomicFile(const std::string& path);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  // Appends; unbuffered, so meant for large pieces (a tensor each). After an exception only destruction makes sense.
+  void Write(const void* data, size_t bytes);
+  void Write(std::string_view bytes) { Write(bytes.data(), bytes.size()); }
+
+  // Once, last. (Should only flushing the folder fail, that is reported, but the new content is already in place.)
+  void Commit();
+
+ private:
+  void OpenTemporary();
+  void Discard() noexcept;
+
+  std::string path_;
+  std::string temporary_;
+  int descriptor_ = -1;  // -1: committed or discarded
+};
+
+// An AtomicFile with these bytes.
+void WriteFileAtomically(const std::string& path, std::string_view bytes);
+
+// Whether anything is at `path` (a symbolic link counts by what it points to); false also where one may not look.
+bool FileExists(const std::string& path);
+
+// The folder and all above it, as far as they are missing.
+void MakeDirectories(const std::string& path);
+
+// Cuts a file back to its first `bytes` bytes, on the disk when it returns. Throws DataLoss if it is shorter than that.
+void TruncateFile(const std::string& path, uint64_t bytes);
+
+}  // namespace bitgate
+
+#endif  // BITGATE_RUNTIME_BASE_FILE_H_
