@@ -25,7 +25,7 @@ Loader::Loader(std::unique_ptr<const Source> source, const LoaderOptions& option
   slots_.resize(std::min<int64_t>(options.prefetch + int64_t{1}, batches_per_epoch_));
 }
 
-Loader::Loader(const Dataset& dataset, const Preprocessing& preprocessing, const LoaderOptions& options)
+Loader::Loader(const Dataset& dataset, const PreprocessingOptions& preprocessing, const LoaderOptions& options)
     : Loader(std::make_unique<DatasetSource>(dataset, preprocessing), options) {}
 
 Loader::~Loader() { StopThread(); }

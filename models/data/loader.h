@@ -44,7 +44,7 @@ class Loader {
  public:
   // Throws InvalidArgument for a batch size or prefetch below 1, or when drop_last would leave no batch at all.
   Loader(std::unique_ptr<const Source> source, const LoaderOptions& options);
-  Loader(const Dataset& dataset, const Preprocessing& preprocessing, const LoaderOptions& options);
+  Loader(const Dataset& dataset, const PreprocessingOptions& preprocessing, const LoaderOptions& options);
   ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;

@@ -24,7 +24,7 @@ std::vector<float> PerChannel(const char* name, const std::vector<double>& value
 
 }  // namespace
 
-Preprocessor::Preprocessor(const Preprocessing& preprocessing, const ImageShape& image_shape)
+Preprocessor::Preprocessor(const PreprocessingOptions& preprocessing, const ImageShape& image_shape)
     : image_shape_(image_shape),
       scale_(static_cast<float>(preprocessing.scale)),
       has_mean_(!preprocessing.mean.empty()),

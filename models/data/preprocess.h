@@ -10,8 +10,9 @@
 namespace bitgate {
 
 // `mean` and `std` are empty (the step is left out), hold one value for all channels, or one per channel. They are in
-// units of the scaled pixels: with scale = 1/255 those of [0, 1].
-struct Preprocessing {
+// units of the scaled pixels: with scale = 1/255 those of [0, 1]. The same fields as a graph's `preprocessing`, which
+// whoever joins graph and data copies here.
+struct PreprocessingOptions {
   double scale = 1;
   std::vector<double> mean, std;
 };
@@ -22,7 +23,7 @@ struct Preprocessing {
 class Preprocessor {
  public:
   // Throws InvalidArgument when a value is not finite, std is not positive, or a count does not fit the channels.
-  Preprocessor(const Preprocessing& preprocessing, const ImageShape& image_shape);
+  Preprocessor(const PreprocessingOptions& preprocessing, const ImageShape& image_shape);
 
   const ImageShape& image_shape() const { return image_shape_; }
 

@@ -10,7 +10,7 @@
 namespace bitgate {
 namespace {
 
-std::string MessageOf(const Preprocessing& preprocessing, const ImageShape& shape = {1, 2, 3}) {
+std::string MessageOf(const PreprocessingOptions& preprocessing, const ImageShape& shape = {1, 2, 3}) {
   try {
     Preprocessor preprocessor(preprocessing, shape);
   } catch (const Error& error) {
@@ -28,7 +28,7 @@ TEST(PreprocessTest, DefaultKeepsRawValues) {
 }
 
 TEST(PreprocessTest, ComputesInTheDocumentedOrderOfFloat32) {
-  const Preprocessing cifar = {1.0 / 255, {0.4914, 0.4822, 0.4465}, {0.2023, 0.1994, 0.2010}};
+  const PreprocessingOptions cifar = {1.0 / 255, {0.4914, 0.4822, 0.4465}, {0.2023, 0.1994, 0.2010}};
   const Preprocessor preprocessor(cifar, {16, 16, 3});
   std::vector<uint8_t> bytes(16 * 16 * 3);
   std::vector<float> floats(bytes.size()), from_bytes(bytes.size()), from_floats(bytes.size());

@@ -27,7 +27,7 @@ class Source {
 // A dataset in memory, preprocessed; the same in every epoch.
 class DatasetSource : public Source {
  public:
-  DatasetSource(const Dataset& dataset, const Preprocessing& preprocessing)
+  DatasetSource(const Dataset& dataset, const PreprocessingOptions& preprocessing)
       : dataset_(dataset), preprocessor_(preprocessing, dataset.image_shape()) {}
 
   int64_t size() const override { return dataset_.size(); }
