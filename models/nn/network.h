@@ -1,0 +1,92 @@
+// A graph made executable: parameters, forward pass, freezing.
+#ifndef BITGATE_MODELS_NN_NETWORK_H_
+#define BITGATE_MODELS_NN_NETWORK_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/graph/graph.h"
+#include "models/quantized/method.h"
+#include "models/quantized/parameter.h"
+#include "runtime/autograd/tape.h"
+#include "runtime/device/context.h"
+#include "runtime/tensor/tensor.h"
+
+namespace bitgate {
+
+struct ForwardResult {
+  Tensor logits;   // [n, classes]
+  Tensor penalty;  // the method's regularizer, a scalar; undefined in evaluation or when there is none
+};
+
+// What freezing did to one site.
+struct FrozenSite {
+  std::string name;
+  int bits;
+  int64_t kept_channels, channels;  // weights
+  int64_t changed_codes, codes;     // weights: codes that the one-rounding formula gives differently, of how many
+};
+
+struct FreezeReport {
+  std::vector<FrozenSite> sites;
+  std::vector<std::string> notes;  // pruned constants set to zero before padding, layers pruned whole, ...
+};
+
+class Network {
+ public:
+  // Allocates and initialises: weights and biases uniform in +-1/sqrt(fan_in), drawn from `seed`.
+  // `context` must outlive the network.
+  Network(Context& context, const Graph& graph, const QuantizerConfig& quantizer, uint64_t seed);
+  ~Network();
+
+  const Graph& graph() const { return graph_; }
+  Method& method() { return *method_; }
+  Context& context() { return context_; }
+  bool frozen() const { return frozen_; }
+
+  // All parameters, in a fixed order; pointers stay valid until Freeze or Load.
+  const std::vector<Parameter*>& parameters() const { return parameter_list_; }
+  // Throws NotFound.
+  Parameter& parameter(const std::string& name);
+
+  // Makes every parameter a leaf of the tape.
+  void Watch(Tape& tape);
+
+  // images: [n, ...input_shape], preprocessed. In kTrain, records on the context's tape.
+  // `key` keys the gates' noise (stream is set by the network); a defined `noise` replaces it.
+  ForwardResult Forward(const Tensor& images, Mode mode, const RandomKey& key = {}, const Tensor& noise = {});
+
+  // What evaluation decides now, for costs and reports. With a float method, all sites count 32 bits, all kept.
+  SiteStates States();
+
+  // Replaces the method by fixed quantizers with its decision; parameters are then weights, biases and ranges.
+  // Throws FailedPrecondition when frozen already, or when an activation has seen no data.
+  FreezeReport Freeze();
+
+  // For files. Tensors: every parameter part by name, host or device as it is. State: what else is needed, as text.
+  std::map<std::string, Tensor> StateTensors();
+  std::string SaveState() const;
+  // Restores what StateTensors and SaveState gave (also frozen states). `tensors` are host bytes by name, float32.
+  // Throws FailedPrecondition naming the first tensor that is missing, superfluous or of another shape.
+  void Load(const std::map<std::string, Tensor>& tensors, const std::string& state);
+
+ private:
+  struct Impl;
+
+  void AllocateParameters();
+
+  Context& context_;
+  Graph graph_;
+  std::unique_ptr<Method> method_;
+  bool frozen_ = false;
+  std::vector<std::unique_ptr<Parameter>> owned_;
+  std::vector<Parameter*> parameter_list_;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace bitgate
+
+#endif  // BITGATE_MODELS_NN_NETWORK_H_

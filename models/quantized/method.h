@@ -1,0 +1,89 @@
+// A quantization method: owns, for one network, everything about its quantizers that can be learned.
+//
+// models/nn allocates the parameters that a method declares, binds them, and asks for quantized weights and activations
+// during a forward pass; nobody above knows which method it is. A method has heard of no data, epochs or files.
+// Sites (models/graph/site.h) are numbered as given to the method's factory.
+#ifndef BITGATE_MODELS_QUANTIZED_METHOD_H_
+#define BITGATE_MODELS_QUANTIZED_METHOD_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/graph/graph.h"
+#include "models/graph/site.h"
+#include "models/quantized/cost.h"
+#include "models/quantized/fixed.h"
+#include "models/quantized/parameter.h"
+#include "models/quantized/quantizer.pb.h"
+#include "runtime/base/rng.h"
+#include "runtime/device/context.h"
+#include "runtime/tensor/tensor.h"
+
+namespace bitgate {
+
+enum class Mode {
+  kTrain,     // gates are drawn (or noise-free, as configured); gradients flow
+  kEvaluate,  // gates are thresholded: what freezing would keep
+};
+
+// What all quantizers of a network share in one forward pass (all gate values, computed by one kernel).
+class Prepared {
+ public:
+  virtual ~Prepared() = default;
+};
+
+class Method {
+ public:
+  explicit Method(std::vector<Site> sites) : sites_(std::move(sites)) {}
+  virtual ~Method() = default;
+  Method(const Method&) = delete;
+  Method& operator=(const Method&) = delete;
+
+  const std::vector<Site>& sites() const { return sites_; }
+
+  // The parameters the method needs, in an order that Bind and nobody else relies on. Names are unique.
+  virtual std::vector<ParameterDeclaration> Declare() const = 0;
+  // Hands over the parameters, one for each declaration. Not owned; they outlive the method.
+  virtual void Bind(Context& context, const std::vector<Parameter*>& parameters) = 0;
+  // Initialises a weight site from float weights (a contiguous tensor of the site's shape), ranges included.
+  virtual void FromFloat(Context& context, int site, const Tensor& weight) = 0;
+
+  // Begins a forward pass. `key` keys the noise of kTrain; a defined `noise` (uniform, as many as noise_size()) replaces
+  // it.
+  virtual std::unique_ptr<Prepared> Begin(Context& context, Mode mode, const RandomKey& key, const Tensor& noise) = 0;
+  virtual int64_t noise_size() const { return 0; }
+  // The quantized twin of a weight.
+  virtual Tensor Weight(Context& context, const Prepared& prepared, int site) = 0;
+  // The quantized twin of an activation. If AbsorbsRelu(site), x is the value before the relu and the result what
+  // quantizing after the relu would give. An activation seen for the first time initialises its range.
+  virtual Tensor Activation(Context& context, const Prepared& prepared, int site, const Tensor& x) = 0;
+  virtual bool AbsorbsRelu(int site) const = 0;
+  // What the method adds to the loss: a scalar, already weighted; undefined for nothing.
+  virtual Tensor Penalty(Context& context, const Prepared& prepared) = 0;
+
+  // What evaluation decides for a site now: bits and kept channels.
+  virtual SiteState State(Context& context, int site) = 0;
+  // The plain fixed quantizer that takes the method's place, with the same decision. Throws FailedPrecondition for an
+  // activation that has seen no data.
+  virtual Fixed Freeze(Context& context, int site) = 0;
+  // A weight site's float values before quantization, [site shape]. Valid until the next optimizer step.
+  virtual Tensor FloatWeight(Context& context, int site) = 0;
+  // The range end an activation or weight was frozen with, to go on learning; 0 where there is none.
+  virtual float Range(Context& context, int site) = 0;
+
+  // What is not in the parameters (which ranges are set, signs), as text for a file. Load throws DataLoss.
+  virtual std::string SaveState() const { return ""; }
+  virtual void LoadState(const std::string& state);
+
+ private:
+  std::vector<Site> sites_;
+};
+
+// The method that `config` names, for all quantization sites of `graph`. Throws InvalidArgument listing the known names,
+// or naming the setting that is out of range.
+std::unique_ptr<Method> MakeMethod(const Graph& graph, const QuantizerConfig& config);
+
+}  // namespace bitgate
+
+#endif  // BITGATE_MODELS_QUANTIZED_METHOD_H_

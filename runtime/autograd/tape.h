@@ -1,0 +1,113 @@
+// Reverse-mode automatic differentiation over eagerly executed ops.
+//
+//     Tape tape;
+//     tape.Watch(weight);                              // a leaf
+//     { Recording recording(context, tape);
+//       loss = ...ops on weight...; }
+//     tape.Backward(context, loss);                    // d loss / d leaf
+//     Tensor gradient = tape.Gradient(weight);
+//
+// Gradient policy, for the whole library: the first gradient that reaches a value is assigned, later ones are added in
+// the reverse of recording order, so sums are reproducible. Gradients of values that are not leaves are dropped as soon
+// as they have been passed on.
+#ifndef BITGATE_RUNTIME_AUTOGRAD_TAPE_H_
+#define BITGATE_RUNTIME_AUTOGRAD_TAPE_H_
+
+#include <functional>
+#include <vector>
+
+#include "runtime/device/context.h"
+#include "runtime/tensor/tensor.h"
+
+namespace bitgate {
+
+// Where an op's backward function delivers the gradients of its inputs, numbered as they were given to RecordOp.
+class GradientSink {
+ public:
+  // Whether input i wants a gradient; work for one that does not may be skipped.
+  bool Needs(int input) const { return inputs_[input] != Tensor::kNoGradient; }
+  // Delivers d loss / d input i, of the input's shape. Ignored when not needed. The tape may keep the tensor.
+  void Set(int input, const Tensor& gradient);
+  // Delivers a gradient that is zero outside `gradient.size()` elements from `offset` of input i, which is contiguous
+  // and of `shape`. Many slices of one input share one buffer.
+  void AddSlice(int input, const Shape& shape, int64_t offset, const Tensor& gradient);
+
+ private:
+  friend class Tape;
+  GradientSink(Context& context, Tape& tape, const std::vector<int32_t>& inputs)
+      : context_(context), tape_(tape), inputs_(inputs) {}
+
+  Context& context_;
+  Tape& tape_;
+  const std::vector<int32_t>& inputs_;
+};
+
+// Computes the gradients of an op's inputs from that of its output (same shape as the output, contiguous).
+using BackwardFunction = std::function<void(Context& context, const Tensor& grad_output, GradientSink& sink)>;
+
+class Tape {
+ public:
+  Tape() = default;
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+
+  // Makes `tensor` a leaf: its gradient is kept.
+  void Watch(Tensor& tensor);
+
+  // Walks back from `loss`, which must have one element and have been recorded here; then forgets the recorded ops (and
+  // what they saved), keeping the leaves' gradients. Throws InvalidArgument for any other loss.
+  void Backward(Context& context, const Tensor& loss);
+
+  // The gradient of a leaf after Backward; undefined when the loss does not depend on it.
+  Tensor Gradient(const Tensor& leaf) const;
+
+  // Forgets everything, leaves included.
+  void Clear();
+
+ private:
+  friend class GradientSink;
+  friend void RecordOp(Context&, std::initializer_list<const Tensor*>, Tensor&, BackwardFunction);
+
+  struct Entry {
+    std::vector<int32_t> inputs;
+    int32_t output;
+    BackwardFunction backward;
+  };
+  struct Slot {
+    Tensor gradient;
+    bool leaf = false;
+    bool owned = false;  // made by the tape, so it may be added into
+  };
+
+  int32_t NewSlot(bool leaf);
+  void Accumulate(Context& context, int32_t id, const Tensor& gradient);
+  void AccumulateSlice(Context& context, int32_t id, const Shape& shape, int64_t offset, const Tensor& gradient);
+
+  std::vector<Entry> entries_;
+  std::vector<Slot> slots_;
+};
+
+// Makes ops on `context` record on `tape` while it lives. Nests.
+class Recording {
+ public:
+  Recording(Context& context, Tape& tape) : context_(context), previous_(context.tape()) { context.set_tape(&tape); }
+  ~Recording() { context_.set_tape(previous_); }
+  Recording(const Recording&) = delete;
+  Recording& operator=(const Recording&) = delete;
+
+ private:
+  Context& context_;
+  Tape* previous_;
+};
+
+// For ops: records that `output` came from `inputs` (undefined ones allowed), when a tape is recording and an input is
+// on it. Otherwise does nothing, and `backward` with all it captured is dropped.
+void RecordOp(Context& context, std::initializer_list<const Tensor*> inputs, Tensor& output,
+              BackwardFunction backward);
+
+// Whether RecordOp would record: lets an op skip saving what only its backward needs.
+bool IsRecording(const Context& context, std::initializer_list<const Tensor*> inputs);
+
+}  // namespace bitgate
+
+#endif  // BITGATE_RUNTIME_AUTOGRAD_TAPE_H_

@@ -1,0 +1,72 @@
+// Pooled memory of one device.
+//
+// A pool hands out 64-byte aligned blocks and keeps what is given back, by size class, so that a training step asks the
+// system for nothing after the first of each batch shape. Thread-safe. On CUDA a block given back may be handed out
+// again at once: all work of a Context runs on one compute stream, and that order makes it safe.
+#ifndef BITGATE_RUNTIME_DEVICE_ALLOCATOR_H_
+#define BITGATE_RUNTIME_DEVICE_ALLOCATOR_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "runtime/device/device.h"
+
+namespace bitgate {
+
+// The system below a pool. Implementations: host memory, CUDA device memory.
+class MemorySource {
+ public:
+  virtual ~MemorySource() = default;
+  virtual Device device() const = 0;
+  // Returns null when memory is out; throws only when the device itself fails.
+  virtual void* Acquire(size_t bytes) = 0;
+  virtual void Release(void* block) noexcept = 0;
+};
+
+std::unique_ptr<MemorySource> HostMemory();
+
+struct PoolStatistics {
+  int64_t system_allocations = 0;  // times the system was asked, ever
+  int64_t system_bytes = 0;        // held from the system now
+  int64_t in_use_bytes = 0;        // handed out now
+  int64_t peak_in_use_bytes = 0;
+};
+
+class Pool {
+ public:
+  explicit Pool(std::unique_ptr<MemorySource> source);
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  Device device() const { return source_->device(); }
+
+  // Never null, also for 0 bytes. Throws ResourceExhausted, naming what was asked, what is in use and what is pooled,
+  // after giving every idle block back to the system did not help.
+  void* Allocate(size_t bytes);
+  // `bytes` is what was asked for.
+  void Free(void* block, size_t bytes) noexcept;
+  // Gives idle blocks back to the system.
+  void Trim() noexcept;
+
+  PoolStatistics statistics() const;
+
+  // The size that is really reserved for a request: at most 1/4 larger, at least 64 bytes.
+  static size_t SizeClass(size_t bytes);
+
+ private:
+  void TrimLocked() noexcept;
+
+  std::unique_ptr<MemorySource> source_;
+  mutable std::mutex mutex_;
+  std::map<size_t, std::vector<void*>> idle_;
+  PoolStatistics statistics_;
+};
+
+}  // namespace bitgate
+
+#endif  // BITGATE_RUNTIME_DEVICE_ALLOCATOR_H_
