@@ -19,8 +19,9 @@ def bg_isa_library(name, srcs, hdrs = [], deps = [], copts = [], visibility = No
 
     Every compilation sees BG_ISA (the bare word scalar, avx2 or avx512) and one of BG_ISA_SCALAR, BG_ISA_AVX2 and
     BG_ISA_AVX512, defined as 1. The sources put all they define into namespace bitgate::cpu::BG_ISA; what they use from
-    headers is in that namespace too, or forced inline. No global needs code to be initialized. <name>_symbols_test fails otherwise: an inline function that
-    is compiled with AVX-512 and shared with the rest of the program would run on processors without it.
+    headers is in that namespace too, or forced inline; no global needs code to be initialized. <name>_symbols_test
+    fails otherwise: such code, compiled with AVX-512 and shared with the rest of the program, would run on processors
+    without it.
 
     Args:
       name: the library; it holds all three compilations.
