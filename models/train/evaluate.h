@@ -1,0 +1,42 @@
+// What a network makes of a data set.
+#ifndef BITGATE_MODELS_TRAIN_EVALUATE_H_
+#define BITGATE_MODELS_TRAIN_EVALUATE_H_
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "models/data/dataset.h"
+#include "models/data/preprocess.h"
+#include "models/nn/network.h"
+
+namespace bitgate {
+
+struct EvaluationOptions {
+  int64_t batch_size = 256;
+  bool predictions = false;  // keep the predicted class of every image
+  // Called after every batch with the number of images done; false stops: Evaluate throws Cancelled.
+  std::function<bool(int64_t images)> progress;
+};
+
+struct EvaluationResult {
+  int64_t images = 0, correct = 0;
+  double cross_entropy = 0;          // mean over images
+  std::vector<int32_t> predictions;  // the largest logit's class, the first of equals; empty unless asked for
+  double accuracy() const { return images > 0 ? static_cast<double>(correct) / images : 0; }
+};
+
+// The preprocessing a graph declares for its input, as models/data wants it.
+PreprocessingOptions PreprocessingOf(const Graph& graph);
+
+// Throws InvalidArgument, naming `where`, unless the images have the network's input shape and the labels are classes
+// of its output.
+void CheckDataset(const std::string& where, const Graph& graph, const Dataset& dataset);
+
+// Runs the whole set through the network in Mode::kEvaluate, in order, preprocessed as the graph says. Throws what
+// CheckDataset throws.
+EvaluationResult Evaluate(Network& network, const Dataset& dataset, const EvaluationOptions& options = {});
+
+}  // namespace bitgate
+
+#endif  // BITGATE_MODELS_TRAIN_EVALUATE_H_
