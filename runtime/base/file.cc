@@ -43,11 +43,15 @@ Error SystemError(const std::string& path, const std::string& action, int cause)
   }
 }
 
+int Open(const std::string& path, const char* action, int flags) {
+  const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC);
+  if (descriptor < 0) throw SystemError(path, action, errno);
+  return descriptor;
+}
+
 class Descriptor {
  public:
-  Descriptor(const std::string& path, const char* action, int flags) : value_(::open(path.c_str(), flags | O_CLOEXEC)) {
-    if (value_ < 0) throw SystemError(path, action, errno);
-  }
+  Descriptor(const std::string& path, const char* action, int flags) : value_(Open(path, action, flags)) {}
   ~Descriptor() { ::close(value_); }
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
@@ -56,6 +60,15 @@ class Descriptor {
  private:
   int value_;
 };
+
+// Some bytes, at least one, or 0 at the end.
+uint64_t ReadSome(int descriptor, void* data, uint64_t bytes, const std::string& path) {
+  while (true) {
+    const ssize_t got = ::read(descriptor, data, std::min<uint64_t>(bytes, kLargestTransfer));
+    if (got >= 0) return static_cast<uint64_t>(got);
+    if (errno != EINTR) throw SystemError(path, "read it", errno);
+  }
+}
 
 uint64_t SizeOf(int descriptor, const std::string& path) {
   struct stat status;
@@ -101,15 +114,34 @@ std::string ReadFile(const std::string& path, uint64_t max_bytes) {
   uint64_t used = 0;
   while (true) {
     if (used == text.size()) Resize(&text, 2 * used, path);
-    const ssize_t got = ::read(descriptor.get(), &text[used], std::min<uint64_t>(text.size() - used, kLargestTransfer));
+    const uint64_t got = ReadSome(descriptor.get(), &text[used], text.size() - used, path);
     if (got == 0) break;
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw SystemError(path, "read it", errno);
-    used += static_cast<uint64_t>(got);
+    used += got;
     if (used > max_bytes) throw InvalidArgument(path, ": expected at most ", max_bytes, " bytes, got more");
   }
   text.resize(used);
   return text;
+}
+
+InputFile::InputFile(const std::string& path) : path_(path), descriptor_(Open(path, "read it", O_RDONLY)) {
+  try {
+    size_ = SizeOf(descriptor_, path);
+  } catch (...) {
+    ::close(descriptor_);
+    throw;
+  }
+}
+
+InputFile::~InputFile() { ::close(descriptor_); }
+
+void InputFile::Read(void* data, uint64_t bytes) {
+  char* next = static_cast<char*>(data);
+  while (bytes > 0) {
+    const uint64_t got = ReadSome(descriptor_, next, bytes, path_);
+    if (got == 0) throw DataLoss(path_, ": expected ", bytes, " more bytes, got the end of the file");
+    next += got;
+    bytes -= got;
+  }
 }
 
 AtomicFile::AtomicFile(const std::string& path) : path_(path), temporary_(path + ".tmp") {

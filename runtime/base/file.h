@@ -17,6 +17,25 @@ namespace bitgate {
 // The whole content. Throws InvalidArgument if there is more of it than max_bytes.
 std::string ReadFile(const std::string& path, uint64_t max_bytes = std::numeric_limits<uint64_t>::max());
 
+// A file read piece by piece, so that its beginning can be judged before memory is taken for the rest.
+class InputFile {
+ public:
+  explicit InputFile(const std::string& path);
+  ~InputFile();
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+
+  uint64_t size() const { return size_; }  // when it was opened
+
+  // The next `bytes` bytes. Throws DataLoss if the file ends before.
+  void Read(void* data, uint64_t bytes);
+
+ private:
+  std::string path_;
+  int descriptor_;
+  uint64_t size_;
+};
+
 // A file under construction. The bytes go to `<path>.tmp` in the same folder; Commit flushes them to the disk, renames
 // the temporary to `path`, replacing what was there, and flushes the folder. So at any moment, a power cut included,
 // `path` holds all of the old content or all of the new.

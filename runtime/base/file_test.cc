@@ -77,6 +77,21 @@ TEST_F(FileTest, ReadingSaysWhatIsWrong) {
               path_ + "/below: expected to read it, got Not a directory");
 }
 
+TEST_F(FileTest, ReadsPieces) {
+  Put(path_, "12345");
+  InputFile file(path_);
+  EXPECT_EQ(file.size(), 5u);
+  char bytes[4] = {};
+  file.Read(bytes, 3);
+  EXPECT_EQ(std::string(bytes), "123");
+  ExpectError([&] { file.Read(bytes, 4); }, StatusCode::kDataLoss,
+              path_ + ": expected 2 more bytes, got the end of the file");
+  ExpectError([&] { InputFile missing(folder_ + "/missing"); }, StatusCode::kNotFound,
+              folder_ + "/missing: expected to read it, got No such file or directory");
+  ExpectError([&] { InputFile directory(folder_); }, StatusCode::kInvalidArgument,
+              folder_ + ": expected a file, got a directory");
+}
+
 TEST_F(FileTest, WritesAndReplaces) {
   WriteFileAtomically(path_, "first, longer");
   EXPECT_EQ(ReadFile(path_), "first, longer");
