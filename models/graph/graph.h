@@ -1,6 +1,6 @@
 // A network as data: a validated directed acyclic graph of layers, with shapes, costs and parameters inferred.
 //
-// A valid graph has a name and at least one node; names are unique, of letters, digits, '_', '-' and '.'; every node is
+// A valid graph has a name and 1 to 10000 nodes; names are unique, of letters, digits, '_', '-' and '.'; every node is
 // of a known kind, has the inputs and attributes that its kind wants, fitting shapes, and lies on the way from the
 // network's input to its output; precisions are subsets of 0, 2, 4, 8, 16, 32. Anything else is InvalidArgument with
 // one message:

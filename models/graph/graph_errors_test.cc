@@ -117,6 +117,12 @@ TEST(GraphErrors, Structure) {
             "file: graph 'g': output: expected the name of a node, got 'input'");
 }
 
+TEST(GraphErrors, TooManyNodes) {
+  std::string nodes;
+  for (int i = 0; i <= 10000; ++i) nodes += "node { } ";
+  EXPECT_EQ(MessageOfNodes(nodes), "file: graph 'g': node: expected at most 10000, got 10001");
+}
+
 TEST(GraphErrors, AttributeNames) {
   EXPECT_EQ(MessageOfNode("relu", "attributes { kernel: 2 }"),
             "file: graph 'g': node 'n': attributes: expected only none, got 'kernel'");

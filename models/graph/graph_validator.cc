@@ -11,6 +11,9 @@
 namespace bitgate {
 namespace {
 
+// Far above any network; keeps the time that a hostile file can cost small.
+constexpr int kMaxNodes = 10000;
+
 void CheckName(const std::string& where, const std::string& name) {
   static const char* const kAllowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
   if (name.empty() || name.find_first_not_of(kAllowed) != std::string::npos) {
@@ -44,6 +47,9 @@ void CheckPreprocessing(const std::string& where, const Preprocessing& preproces
 Graph GraphValidator::Build() {
   CheckName("graph", proto_.name());
   if (proto_.node().empty()) throw InvalidArgument(Where(), ": node: expected at least one, got none");
+  if (proto_.node_size() > kMaxNodes) {
+    throw InvalidArgument(Where(), ": node: expected at most ", kMaxNodes, ", got ", proto_.node_size());
+  }
   Graph graph;
   graph.proto_ = proto_;
   CheckInput(&graph);
