@@ -1,6 +1,8 @@
 #include "runtime/kernel/accumulate.h"
 
 #include "runtime/base/error.h"
+#include "runtime/kernel/accumulate_kernels.h"
+#include "runtime/kernel/dispatch.h"
 
 namespace bitgate {
 

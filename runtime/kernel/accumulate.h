@@ -3,18 +3,12 @@
 #define BITGATE_RUNTIME_KERNEL_ACCUMULATE_H_
 
 #include "runtime/device/context.h"
-#include "runtime/kernel/dispatch.h"
 #include "runtime/tensor/tensor.h"
 
 namespace bitgate {
 
 // y = a + b; float32, contiguous, equal sizes (shapes are not compared); y may be a or b. Exact on every device.
 void Add(Context& context, const Tensor& y, const Tensor& a, const Tensor& b);
-
-BG_PER_ISA(void Add(KernelContext& context, View y, ConstView a, ConstView b, int64_t size);)
-namespace cuda {
-void Add(KernelContext& context, View y, ConstView a, ConstView b, int64_t size);
-}
 
 }  // namespace bitgate
 

@@ -1,4 +1,4 @@
-#include "runtime/kernel/accumulate.h"
+#include "runtime/kernel/accumulate_kernels.h"
 #include "runtime/kernel/map.h"
 
 namespace bitgate {

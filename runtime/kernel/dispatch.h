@@ -1,7 +1,7 @@
 // Which implementation of a kernel runs: by device, and on the CPU by instruction set.
 //
 // A kernel `F` has one signature and lives as cpu::F and cuda::F. A vectorised CPU kernel is compiled once per
-// instruction set (tools/bazel: bg_isa_library) into cpu::scalar, cpu::avx2 and cpu::avx512; its header declares it
+// instruction set (tools/bazel: bg_isa_library) into cpu::scalar, cpu::avx2 and cpu::avx512; <op>_kernels.h declares it
 //
 //     BG_PER_ISA(void F(KernelContext& context, View y, ConstView x);)
 //     namespace cuda { void F(KernelContext& context, View y, ConstView x); }
@@ -13,6 +13,7 @@
 #include "runtime/base/cpu.h"
 #include "runtime/base/error.h"
 #include "runtime/device/device.h"
+#include "runtime/kernel/per_isa.h"
 
 namespace bitgate {
 
@@ -40,14 +41,6 @@ F* SelectIsa(F* scalar, F* avx2, F* avx512) {
 }
 
 }  // namespace bitgate
-
-// Declares kernels, from within namespace bitgate, once per instruction set.
-#define BG_PER_ISA(...)                     \
-  namespace cpu {                           \
-  namespace scalar { __VA_ARGS__ }          \
-  namespace avx2 { __VA_ARGS__ }            \
-  namespace avx512 { __VA_ARGS__ }          \
-  }
 
 #define BG_CPU_KERNEL(name) \
   ::bitgate::SelectIsa(&::bitgate::cpu::scalar::name, &::bitgate::cpu::avx2::name, &::bitgate::cpu::avx512::name)

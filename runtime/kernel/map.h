@@ -14,6 +14,12 @@ namespace bitgate {
 namespace cpu {
 namespace BG_ISA {
 
+// A number as a type, to choose a template by a run-time value.
+template <int kValue>
+struct Int {
+  static constexpr int value = kValue;
+};
+
 constexpr int64_t kBlock = 8192;  // elements; 3 such arrays fit a first-level cache share
 // From this size on an output goes past the caches, as memcpy's does: it would evict more than it could serve.
 constexpr int64_t kStreamingElements = int64_t{1} << 24;

@@ -1,0 +1,53 @@
+// The frozen quantizer, element by element: one rounding, as ONNX's QuantizeLinear and an integer engine compute it.
+#ifndef BITGATE_OPS_QUANT_FIXED_FIXED_MATH_H_
+#define BITGATE_OPS_QUANT_FIXED_FIXED_MATH_H_
+
+#include "runtime/base/math.h"
+
+namespace bitgate {
+
+template <class V>
+struct FixedElement {
+  V scale, qmin, qmax;  // code = clamp(round(x / scale), qmin, qmax)
+  V low, high;          // the straight-through range: gradient passes strictly inside
+  V keep;               // 1, or 0 for a pruned channel
+  V zero;
+};
+
+template <class V>
+BG_HD_INLINE V FixedCode(V x, const FixedElement<V>& p) {
+  return Clamp(Rint(x / p.scale), p.qmin, p.qmax);
+}
+
+template <class V>
+BG_HD_INLINE V FixedForward(V x, const FixedElement<V>& p) {
+  return p.keep * (p.scale * FixedCode(x, p));
+}
+
+// Returns grad_x and adds d y / d scale * grad to *sum (LSQ's rule, arXiv 1902.08153 eq. 3: round(v) - v inside).
+template <class V>
+BG_HD_INLINE V FixedBackward(V x, V grad, const FixedElement<V>& p, V* sum) {
+  const V g = grad * p.keep;
+  const V code = FixedCode(x, p);
+  const auto outside = (x <= p.low) | (x >= p.high);
+  *sum = *sum + g * Select(outside, code, code - x / p.scale);
+  return Select(outside, p.zero, g);
+}
+
+template <class V>
+BG_HD_INLINE V ClipForward(V x, const FixedElement<V>& p) {
+  return p.keep * Clamp(x, p.low, p.high);
+}
+
+// Adds d y / d (range ratio) * grad: the bound where the value was clipped, 0 inside.
+template <class V>
+BG_HD_INLINE V ClipBackward(V x, V grad, const FixedElement<V>& p, V* sum) {
+  const V g = grad * p.keep;
+  const auto outside = (x <= p.low) | (x >= p.high);
+  *sum = *sum + g * Select(outside, Clamp(x, p.low, p.high), p.zero);
+  return Select(outside, p.zero, g);
+}
+
+}  // namespace bitgate
+
+#endif  // BITGATE_OPS_QUANT_FIXED_FIXED_MATH_H_
