@@ -25,14 +25,14 @@ struct ForwardResult {
 // What freezing did to one site.
 struct FrozenSite {
   std::string name;
-  int bits;
-  int64_t kept_channels, channels;  // weights
-  int64_t changed_codes, codes;     // weights: codes that the one-rounding formula gives differently, of how many
+  int bits = 0;
+  int64_t kept_channels = 0, channels = 0;  // weights
+  int64_t changed_codes = 0, codes = 0;     // weights: codes that the one-rounding formula gives differently, of how many
 };
 
 struct FreezeReport {
   std::vector<FrozenSite> sites;
-  std::vector<std::string> notes;  // pruned constants set to zero before padding, layers pruned whole, ...
+  std::vector<std::string> notes;  // layers pruned whole; constants set to zero because a consumer pads
 };
 
 class Network {
@@ -56,27 +56,44 @@ class Network {
   void Watch(Tape& tape);
 
   // images: [n, ...input_shape], preprocessed. In kTrain, records on the context's tape.
-  // `key` keys the gates' noise (stream is set by the network); a defined `noise` replaces it.
+  // `key` keys the gates' noise (its stream is the method's); a defined `noise` replaces it.
   ForwardResult Forward(const Tensor& images, Mode mode, const RandomKey& key = {}, const Tensor& noise = {});
 
-  // What evaluation decides now, for costs and reports. With a float method, all sites count 32 bits, all kept.
+  // What evaluation decides now, by site, for costs and reports. With a float method all sites count 32 bits.
   SiteStates States();
 
   // Replaces the method by fixed quantizers with its decision; parameters are then weights, biases and ranges.
   // Throws FailedPrecondition when frozen already, or when an activation has seen no data.
   FreezeReport Freeze();
 
-  // For files. Tensors: every parameter part by name, host or device as it is. State: what else is needed, as text.
+  // For files. Tensors: every parameter part by name, sharing storage. State: what else is needed, as text.
   std::map<std::string, Tensor> StateTensors();
   std::string SaveState() const;
-  // Restores what StateTensors and SaveState gave (also frozen states). `tensors` are host bytes by name, float32.
-  // Throws FailedPrecondition naming the first tensor that is missing, superfluous or of another shape.
+  // Restores what StateTensors and SaveState gave, also of a frozen network. Throws FailedPrecondition naming the first
+  // tensor that is missing, superfluous or of another shape, DataLoss for a malformed state.
   void Load(const std::map<std::string, Tensor>& tensors, const std::string& state);
 
  private:
-  struct Impl;
+  // What the forward pass does at a node, decided once.
+  struct Step {
+    int weight_site = -1;         // quantized weight, or -1
+    int output_site = -1;         // quantized output, or -1
+    Parameter* weight = nullptr;  // of a layer left in float
+    Parameter* bias = nullptr;
+    Tensor bias_mask;             // 0 for pruned channels whose constant would meet padding; undefined: none
+    bool fuse_relu = false;       // the relu behind runs inside this layer
+    bool skip = false;            // a relu that the layer before it, or the quantizer, has absorbed
+    std::vector<int> last_uses;   // nodes whose value nobody needs after this one
+  };
 
   void AllocateParameters();
+  void Initialise(uint64_t seed);
+  void PlanSteps();
+  void PlanRelu(int relu);
+  void ReplaceMethod(std::unique_ptr<Method> method);
+  void MaskPaddedConstants(std::vector<std::string>* notes);
+  Tensor RunStep(int index, const Prepared& prepared, std::vector<Tensor>& values);
+  Parameter* FindParameter(const std::string& name);
 
   Context& context_;
   Graph graph_;
@@ -84,7 +101,7 @@ class Network {
   bool frozen_ = false;
   std::vector<std::unique_ptr<Parameter>> owned_;
   std::vector<Parameter*> parameter_list_;
-  std::unique_ptr<Impl> impl_;
+  std::vector<Step> steps_;  // by node
 };
 
 }  // namespace bitgate

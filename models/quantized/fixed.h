@@ -24,11 +24,14 @@ struct Fixed {
   bool is_signed = false;
   int32_t qmin = 0, qmax = 0;  // kInteger
   float scale = 0;             // kInteger, > 0
-  float low = 0, high = 0;     // kClip
+  float low = 0, high = 0;     // where the method clipped: kClip's bounds, the straight-through range of kInteger
+  float range = 0;             // the learned range end beta that scale, low and high belong to and are proportional to
   std::vector<bool> keep;      // weights: per output channel, false = pruned (its weights are zero); activations: empty
 };
 
-std::string ToString(Encoding encoding);
+// As JSON text, exact, and back. FromJson throws DataLoss for anything that is not such a text.
+std::string ToJson(const Fixed& fixed);
+Fixed FixedFromJson(const std::string& text);
 
 }  // namespace bitgate
 

@@ -69,16 +69,19 @@ class Method {
   virtual Fixed Freeze(Context& context, int site) = 0;
   // A weight site's float values before quantization, [site shape]. Valid until the next optimizer step.
   virtual Tensor FloatWeight(Context& context, int site) = 0;
-  // The range end an activation or weight was frozen with, to go on learning; 0 where there is none.
-  virtual float Range(Context& context, int site) = 0;
 
   // What is not in the parameters (which ranges are set, signs), as text for a file. Load throws DataLoss.
-  virtual std::string SaveState() const { return ""; }
-  virtual void LoadState(const std::string& state);
+  virtual std::string SaveState() const = 0;
+  virtual void LoadState(const std::string& state) = 0;
 
  private:
   std::vector<Site> sites_;
 };
+
+// What a frozen network goes on with: fixed quantizers, one for each site, whose ranges may still learn.
+std::unique_ptr<Method> MakeFixedMethod(std::vector<Site> sites, std::vector<Fixed> fixed);
+// The same from what its SaveState gave; ranges and weights come with the parameters. Throws DataLoss.
+std::unique_ptr<Method> MakeFixedMethod(std::vector<Site> sites, const std::string& state);
 
 // The method that `config` names, for all quantization sites of `graph`. Throws InvalidArgument listing the known names,
 // or naming the setting that is out of range.

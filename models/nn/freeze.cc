@@ -1,0 +1,158 @@
+// Network: from learning to fixed quantizers, and to and from files.
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "models/nn/network.h"
+#include "runtime/base/error.h"
+#include "runtime/tensor/copy.h"
+
+namespace bitgate {
+namespace {
+
+// Codes of a frozen integer weight that differ between two versions of its values; both lie on its grid.
+int64_t ChangedCodes(const std::vector<float>& before, const std::vector<float>& after, float scale) {
+  int64_t changed = 0;
+  for (size_t i = 0; i < before.size(); ++i) changed += std::fabs(before[i] - after[i]) > 0.5f * scale ? 1 : 0;
+  return changed;
+}
+
+// Whether a channel of `tensor` meets padding zeros, or a sum, before it is multiplied. Pools leave padding out.
+bool MeetsPaddingOrSum(const Graph& graph, int tensor) {
+  for (int layer : graph.ConsumingLayers(tensor)) {
+    const Node& node = graph.node(layer);
+    const Window& window = node.spec.window;
+    const bool pads = node.kind->traits().has_weight && (window.padding_height > 0 || window.padding_width > 0);
+    if (pads || !node.kind->traits().has_weight) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void Network::ReplaceMethod(std::unique_ptr<Method> method) {
+  std::map<std::string, Tensor> biases;
+  for (const Node& node : graph_.nodes()) {
+    for (const ParameterSpec& spec : node.spec.parameters) {
+      const Parameter* old = FindParameter(node.name + "/" + spec.suffix);
+      if (old != nullptr) biases[old->declaration.name] = old->value.Detached();
+    }
+  }
+  std::vector<Tensor> weights;
+  for (size_t i = 0; i < method_->sites().size(); ++i) {
+    const bool is_weight = method_->sites()[i].role == Role::kWeight;
+    weights.push_back(is_weight ? method_->FloatWeight(context_, static_cast<int>(i)) : Tensor());
+  }
+  method_ = std::move(method);
+  AllocateParameters();
+  for (size_t i = 0; i < weights.size(); ++i) {
+    if (weights[i].defined()) method_->FromFloat(context_, static_cast<int>(i), weights[i]);
+  }
+  for (Parameter* parameter : parameter_list_) {
+    const auto old = biases.find(parameter->declaration.name);
+    if (old != biases.end()) CopyInto(context_, parameter->value, old->second);
+  }
+}
+
+FreezeReport Network::Freeze() {
+  if (frozen_) throw FailedPrecondition("freeze: network ", graph_.name(), " is frozen already");
+  const std::vector<Site> sites = method_->sites();
+  const std::unique_ptr<Prepared> before = method_->Begin(context_, Mode::kEvaluate, {}, {});
+  std::vector<Fixed> fixed;
+  std::vector<std::vector<float>> weights;
+  for (size_t i = 0; i < sites.size(); ++i) {
+    const int site = static_cast<int>(i);
+    fixed.push_back(method_->Freeze(context_, site));
+    const bool compare = sites[i].role == Role::kWeight && fixed[i].encoding == Encoding::kInteger;
+    weights.push_back(compare ? ToHost<float>(context_, method_->Weight(context_, *before, site))
+                              : std::vector<float>());
+  }
+  ReplaceMethod(MakeFixedMethod(sites, fixed));
+  frozen_ = true;
+  FreezeReport report;
+  const std::unique_ptr<Prepared> after = method_->Begin(context_, Mode::kEvaluate, {}, {});
+  for (size_t i = 0; i < sites.size(); ++i) {
+    FrozenSite site;
+    site.name = sites[i].name;
+    site.bits = fixed[i].bits;
+    site.channels = static_cast<int64_t>(fixed[i].keep.size());
+    site.kept_channels = std::count(fixed[i].keep.begin(), fixed[i].keep.end(), true);
+    site.codes = static_cast<int64_t>(weights[i].size());
+    if (site.codes > 0) {
+      const Tensor now = method_->Weight(context_, *after, static_cast<int>(i));
+      site.changed_codes = ChangedCodes(weights[i], ToHost<float>(context_, now), fixed[i].scale);
+    }
+    if (sites[i].role == Role::kWeight && site.kept_channels == 0) {
+      report.notes.push_back(site.name + ": all channels are pruned; the layer's output is constant");
+    }
+    report.sites.push_back(site);
+  }
+  MaskPaddedConstants(&report.notes);
+  return report;
+}
+
+// A pruned channel holds its bias. Where a consumer pads with zeros that constant could not be moved into the consumer's
+// bias exactly, so it becomes zero here, for fine-tuning to see, and stays so.
+void Network::MaskPaddedConstants(std::vector<std::string>* notes) {
+  for (size_t i = 0; i < method_->sites().size(); ++i) {
+    const Site& site = method_->sites()[i];
+    Step& step = steps_[site.node];
+    if (site.role != Role::kWeight || step.bias == nullptr || !MeetsPaddingOrSum(graph_, site.node)) continue;
+    const Fixed fixed = method_->Freeze(context_, static_cast<int>(i));
+    const int64_t pruned = std::count(fixed.keep.begin(), fixed.keep.end(), false);
+    if (pruned == 0) continue;
+    const std::vector<float> mask(fixed.keep.begin(), fixed.keep.end());
+    std::vector<float> bias = ToHost<float>(context_, step.bias->value);
+    for (size_t c = 0; c < bias.size(); ++c) bias[c] = mask[c] == 0 ? 0.0f : bias[c];
+    step.bias_mask = FromHost(context_, mask, step.bias->value.shape());
+    CopyInto(context_, step.bias->value, FromHost(context_, bias, step.bias->value.shape()));
+    notes->push_back(graph_.node(site.node).name + ": constants of " + std::to_string(pruned) +
+                     " pruned channels are set to zero, because a consumer pads or adds");
+  }
+}
+
+std::string Network::SaveState() const {
+  nlohmann::ordered_json state;
+  state["frozen"] = frozen_;
+  state["method"] = method_->SaveState();
+  return state.dump();
+}
+
+void Network::Load(const std::map<std::string, Tensor>& tensors, const std::string& text) {
+  const auto state = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!state.is_object() || !state.contains("frozen") || !state.at("frozen").is_boolean() ||
+      !state.contains("method") || !state.at("method").is_string()) {
+    throw DataLoss("network state: expected {\"frozen\", \"method\"}, got ", text.substr(0, 80));
+  }
+  const std::string method_state = state.at("method").get<std::string>();
+  if (state.at("frozen").get<bool>()) {
+    ReplaceMethod(MakeFixedMethod(method_->sites(), method_state));
+    frozen_ = true;
+  } else if (frozen_) {
+    throw FailedPrecondition("network ", graph_.name(), ": is frozen, and the state to load is not");
+  } else {
+    method_->LoadState(method_state);
+  }
+  const auto mine = StateTensors();
+  for (const auto& [name, tensor] : mine) {
+    const auto found = tensors.find(name);
+    if (found == tensors.end()) {
+      throw FailedPrecondition("network ", graph_.name(), ": expected a tensor ", name, tensor.shape(), ", got none");
+    }
+    if (found->second.shape() != tensor.shape() || found->second.dtype() != tensor.dtype()) {
+      throw FailedPrecondition("network ", graph_.name(), ": expected ", name, tensor.shape(), " in float32, got ",
+                               ToString(found->second.dtype()), found->second.shape());
+    }
+    context_.backend().CopyFromHost(tensor.raw_data(), found->second.raw_data(),
+                                    static_cast<size_t>(tensor.size()) * sizeof(float));
+  }
+  for (const auto& [name, tensor] : tensors) {
+    if (mine.count(name) == 0) {
+      throw FailedPrecondition("network ", graph_.name(), ": expected no tensor ", name, ", got ", tensor.shape());
+    }
+  }
+  std::vector<std::string> known;  // reported when the network was frozen
+  if (frozen_) MaskPaddedConstants(&known);
+}
+
+}  // namespace bitgate

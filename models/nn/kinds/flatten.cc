@@ -1,0 +1,13 @@
+#include "ops/elementwise/reshape.h"
+
+#include "models/nn/layer_call.h"
+
+namespace bitgate {
+namespace forward {
+
+extern const LayerForward kFlatten;
+const LayerForward kFlatten{[](const LayerCall& call) { return Flatten(call.context, call.inputs[0]); },
+                        /*fuses_activation=*/false};
+
+}  // namespace forward
+}  // namespace bitgate

@@ -1,0 +1,176 @@
+#include "models/quantized/bayesian_bits_method.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "models/quantized/declare.h"
+#include "models/quantized/gate_layout.h"
+#include "ops/elementwise/reshape.h"
+#include "ops/quant/bayesian_bits/bayesian_bits.h"
+#include "ops/quant/bayesian_bits/bayesian_bits_math.h"
+#include "ops/quant/gates/gates_math.h"
+#include "ops/quant/noise/noise.h"
+#include "runtime/base/error.h"
+#include "runtime/tensor/copy.h"
+
+namespace bitgate {
+namespace {
+
+constexpr uint32_t kGateStream = 0x47415445;  // "GATE": the noise of all gates of a step
+constexpr int kBits[] = {2, 4, 8, 16, 32};
+
+class PreparedGates : public Prepared {
+ public:
+  explicit PreparedGates(Tensor values) : values(std::move(values)) {}
+  Tensor values;  // z of every site
+};
+
+}  // namespace
+
+BayesianBitsMethod::BayesianBitsMethod(std::vector<Site> sites, double max_macs, const QuantizerConfig& config)
+    : Method(std::move(sites)),
+      config_(config),
+      layout_(std::make_shared<GateLayout>(MakeGateLayout(this->sites(), max_macs, config.cost_weighting()))),
+      value_offsets_(layout_->value_offsets()),
+      flags_(this->sites().size()) {}
+
+std::vector<ParameterDeclaration> BayesianBitsMethod::Declare() const {
+  std::vector<ParameterDeclaration> all = DeclareWeights(sites());
+  all.push_back(DeclareGates(sites(), *layout_));
+  all.push_back(DeclareRanges(sites()));
+  return all;
+}
+
+void BayesianBitsMethod::Bind(Context& context, const std::vector<Parameter*>& parameters) {
+  size_t next = 0;
+  weights_ = BindWeights(sites(), parameters, &next);
+  gates_ = parameters.at(next);
+  ranges_ = parameters.at(next + 1);
+  CopyInto(context, gates_->value, FromHost(context, InitialGates(*layout_, config_), gates_->value.shape()));
+  CopyInto(context, ranges_->value,
+           FromHost(context, std::vector<float>(sites().size(), 1.0f), ranges_->value.shape()));
+}
+
+void BayesianBitsMethod::FromFloat(Context& context, int site, const Tensor& weight) {
+  CopyInto(context, weights_[site]->value, weight);
+  SetRange(context, site, ToHost<float>(context, weight));
+}
+
+// beta = max(0, max x), signed if some x is negative. x may be before the relu that the quantizer absorbs.
+void BayesianBitsMethod::SetRange(Context& context, int site, const std::vector<float>& values) {
+  float least = 0, greatest = 0;
+  for (float value : values) {
+    least = std::min(least, value);
+    greatest = std::max(greatest, value);
+  }
+  flags_[site] = {true, least < 0 && !sites()[site].nonnegative};
+  const Tensor range = SliceView(ranges_->value, 0, site, site + 1);
+  CopyInto(context, range, FromHost<float>(context, {std::max(greatest, kLeastRange)}, {1}));
+}
+
+std::unique_ptr<Prepared> BayesianBitsMethod::Begin(Context& context, Mode mode, const RandomKey& key,
+                                                    const Tensor& noise) {
+  if (mode == Mode::kEvaluate) {
+    return std::make_unique<PreparedGates>(Gates(context, gates_->value, {}, GateMode::kThreshold, layout_));
+  }
+  if (!config_.stochastic_gates()) {
+    return std::make_unique<PreparedGates>(Gates(context, gates_->value, {}, GateMode::kDeterministic, layout_));
+  }
+  const Tensor u = noise.defined() ? noise
+                                   : UniformNoise(context, {key.seed, kGateStream, key.step}, layout_->parameters);
+  return std::make_unique<PreparedGates>(Gates(context, gates_->value, u, GateMode::kStochastic, layout_));
+}
+
+Tensor BayesianBitsMethod::Quantize(Context& context, const Prepared& prepared, int site, const Tensor& x) {
+  const Tensor& values = static_cast<const PreparedGates&>(prepared).values;
+  const int64_t begin = value_offsets_[site], channels = layout_->sites[site].channels;
+  const Tensor range = Slice(context, ranges_->value, site, site + 1);
+  const Tensor levels = Slice(context, values, begin + channels, begin + channels + 4);
+  const Tensor channel_gates = channels > 0 ? Slice(context, values, begin, begin + channels) : Tensor();
+  return BayesianBits(context, x, range, levels, channel_gates, flags_[site].is_signed);
+}
+
+Tensor BayesianBitsMethod::Weight(Context& context, const Prepared& prepared, int site) {
+  return Quantize(context, prepared, site, weights_[site]->value);
+}
+
+Tensor BayesianBitsMethod::Activation(Context& context, const Prepared& prepared, int site, const Tensor& x) {
+  if (!flags_[site].calibrated) SetRange(context, site, ToHost<float>(context, x));
+  return Quantize(context, prepared, site, x);
+}
+
+Tensor BayesianBitsMethod::Penalty(Context& context, const Prepared&) {
+  return GatePenalty(context, gates_->value, config_.mu(), layout_);
+}
+
+int BayesianBitsMethod::Decide(Context& context, int site, std::vector<bool>* keep) {
+  const std::vector<float> z =
+      ToHost<float>(context, Gates(context, gates_->value.Detached(), {}, GateMode::kThreshold, layout_));
+  const int64_t begin = value_offsets_[site], channels = layout_->sites[site].channels;
+  keep->clear();
+  for (int64_t c = 0; c < channels; ++c) keep->push_back(z[begin + c] != 0.0f);
+  if (channels == 0 && sites()[site].role == Role::kWeight) keep->assign(sites()[site].channels, true);
+  return ActiveLevels(z.data() + begin + channels) - 1;
+}
+
+SiteState BayesianBitsMethod::State(Context& context, int site) {
+  std::vector<bool> keep;
+  const int level = Decide(context, site, &keep);
+  SiteState state;
+  state.kept_channels = std::count(keep.begin(), keep.end(), true);
+  const bool all_pruned = sites()[site].role == Role::kWeight && state.kept_channels == 0;
+  state.bits = all_pruned ? 0 : kBits[level];
+  return state;
+}
+
+Fixed BayesianBitsMethod::Freeze(Context& context, int site) {
+  if (!flags_[site].calibrated) {
+    throw FailedPrecondition("freeze: expected a range for ", sites()[site].name,
+                             ", but no batch has passed through it yet: train first");
+  }
+  Fixed fixed;
+  const int level = Decide(context, site, &fixed.keep);
+  const bool all_pruned = sites()[site].role == Role::kWeight &&
+                          std::find(fixed.keep.begin(), fixed.keep.end(), true) == fixed.keep.end();
+  fixed.range = ToHost<float>(context, ranges_->value)[site];
+  fixed.is_signed = flags_[site].is_signed;
+  const auto scales = MakeBayesianBitsScales(fixed.range, fixed.is_signed);
+  fixed.low = scales.low;
+  fixed.high = scales.high;
+  fixed.bits = all_pruned ? 0 : kBits[level];
+  if (all_pruned) {
+    fixed.encoding = Encoding::kZero;
+  } else if (fixed.bits == 32) {
+    fixed.encoding = Encoding::kClip;
+  } else {
+    fixed.encoding = Encoding::kInteger;
+    fixed.scale = scales.scale[level];
+    fixed.qmax = fixed.is_signed ? (1 << (fixed.bits - 1)) - 1 : (1 << fixed.bits) - 1;
+    fixed.qmin = fixed.is_signed ? -fixed.qmax : 0;
+  }
+  return fixed;
+}
+
+Tensor BayesianBitsMethod::FloatWeight(Context&, int site) { return weights_[site]->value.Detached(); }
+
+std::string BayesianBitsMethod::SaveState() const {
+  nlohmann::json state = nlohmann::json::object();
+  for (size_t i = 0; i < sites().size(); ++i) {
+    state[sites()[i].name] = {{"calibrated", flags_[i].calibrated}, {"signed", flags_[i].is_signed}};
+  }
+  return state.dump();
+}
+
+void BayesianBitsMethod::LoadState(const std::string& text) {
+  const auto state = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  for (size_t i = 0; i < sites().size(); ++i) {
+    const auto site = state.is_object() ? state.find(sites()[i].name) : state.end();
+    if (!state.is_object() || site == state.end() || !site->is_object() || !site->contains("calibrated") ||
+        !site->at("calibrated").is_boolean() || !site->contains("signed") || !site->at("signed").is_boolean()) {
+      throw DataLoss("quantizer state: expected flags of ", sites()[i].name, ", got ", text.substr(0, 80));
+    }
+    flags_[i] = {site->at("calibrated").get<bool>(), site->at("signed").get<bool>()};
+  }
+}
+
+}  // namespace bitgate

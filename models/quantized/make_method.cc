@@ -1,0 +1,54 @@
+#include <cmath>
+#include <functional>
+#include <map>
+
+#include "models/quantized/bayesian_bits_method.h"
+#include "models/quantized/float_method.h"
+#include "models/quantized/method.h"
+#include "runtime/base/error.h"
+
+namespace bitgate {
+namespace {
+
+using Make = std::function<std::unique_ptr<Method>(const Graph&, const QuantizerConfig&)>;
+
+void CheckBayesianBits(const QuantizerConfig& config) {
+  if (!(config.mu() >= 0) || !std::isfinite(config.mu())) {
+    throw InvalidArgument("quantizer.mu: expected a number >= 0, got ", config.mu());
+  }
+  if (!(config.initial_gate() > 0) || !std::isfinite(config.initial_gate())) {
+    throw InvalidArgument("quantizer.initial_gate: expected a number > 0, got ", config.initial_gate());
+  }
+  for (int bits : config.initially_closed_bits()) {
+    if (bits != 4 && bits != 8 && bits != 16 && bits != 32) {
+      throw InvalidArgument("quantizer.initially_closed_bits: expected 4, 8, 16 or 32, got ", bits);
+    }
+  }
+}
+
+const std::map<std::string, Make>& Methods() {
+  static const auto& methods = *new std::map<std::string, Make>{
+      {"bayesian_bits",
+       [](const Graph& graph, const QuantizerConfig& config) {
+         CheckBayesianBits(config);
+         return std::make_unique<BayesianBitsMethod>(QuantizationSites(graph), MaxMacs(graph), config);
+       }},
+      {"float",
+       [](const Graph& graph, const QuantizerConfig&) {
+         return std::make_unique<FloatMethod>(QuantizationSites(graph));
+       }},
+  };
+  return methods;
+}
+
+}  // namespace
+
+std::unique_ptr<Method> MakeMethod(const Graph& graph, const QuantizerConfig& config) {
+  const auto found = Methods().find(config.method());
+  if (found != Methods().end()) return found->second(graph, config);
+  std::string names;
+  for (const auto& [name, make] : Methods()) names += (names.empty() ? "" : ", ") + name;
+  throw InvalidArgument("quantizer.method: expected one of ", names, ", got \"", config.method(), "\"");
+}
+
+}  // namespace bitgate
