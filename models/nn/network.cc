@@ -26,7 +26,10 @@ std::vector<float> InitialValues(const ParameterSpec& spec, uint64_t seed, uint6
 }  // namespace
 
 Network::Network(Context& context, const Graph& graph, const QuantizerConfig& quantizer, uint64_t seed)
-    : context_(context), graph_(graph), method_(MakeMethod(graph, quantizer)) {
+    : Network(context, graph, MakeMethod(graph, quantizer), seed) {}
+
+Network::Network(Context& context, const Graph& graph, std::unique_ptr<Method> method, uint64_t seed)
+    : context_(context), graph_(graph), method_(std::move(method)) {
   AllocateParameters();
   Initialise(seed);
 }

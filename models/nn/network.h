@@ -40,6 +40,8 @@ class Network {
   // Allocates and initialises: weights and biases uniform in +-1/sqrt(fan_in), drawn from `seed`.
   // `context` must outlive the network.
   Network(Context& context, const Graph& graph, const QuantizerConfig& quantizer, uint64_t seed);
+  // The same with a method of one's own, made for QuantizationSites(graph).
+  Network(Context& context, const Graph& graph, std::unique_ptr<Method> method, uint64_t seed);
   ~Network();
 
   const Graph& graph() const { return graph_; }

@@ -65,7 +65,7 @@ Tensor Gates(Context& context, const Tensor& phi, const Tensor& noise, GateMode 
 
 Tensor GatePenalty(Context& context, const Tensor& phi, double weight, std::shared_ptr<const GateLayout> layout) {
   CheckPhi("gate_penalty", phi, *layout);
-  Tensor penalty = Empty(context, {1});
+  Tensor penalty = Empty(context, Shape());
   const Tensor grad_phi = Empty(context, phi.shape());
   kPenalty.For(context.device(), "gate_penalty")(context.kernel(), penalty.view(), grad_phi.view(), phi.view(), weight,
                                                  *layout);

@@ -48,7 +48,7 @@ enum class GateMode {
 Tensor Gates(Context& context, const Tensor& phi, const Tensor& noise, GateMode mode,
              std::shared_ptr<const GateLayout> layout);
 
-// The regularizer, a scalar:  weight * sum over sites of R,  R = mean over channels of
+// The regularizer, a scalar (shape []):  weight * sum over sites of R,  R = mean over channels of
 //   c2 q2 + c4 q2 q4 + c8 q2 q4 q8 + ...,   q = P(z > 0)   (arXiv 2005.07093, eq. 17)
 // and 1 + c4 q4 + c8 q4 q8 + ... for a site without channel gates. An open gate has q = 1; closed levels add nothing.
 // All phi count, also those that the cascade cuts.

@@ -16,6 +16,9 @@ GateSample<float> Sample(float phi, const float* noise, int64_t offset, GateMode
   return {IsGateOpen(phi) ? 1.0f : 0.0f, 0.0f};
 }
 
+// q in float32, as published: 1 - q of an open gate has few bits left, and training is to follow the same ones.
+double Probability(float phi) { return OpenProbability(phi); }
+
 // R of one site in double, and dR/dphi added into grad_phi. With prefix P_k = prod of q up to gate k and suffix
 // T_k = c_k + q_(k+1) T_(k+1):  R = q2 (c2 + q4 T4), and dR/dq_k = P_(k-1) T_k.
 double SitePenalty(const GateSite& site, const float* phi, double weight, double* grad_phi) {
@@ -27,7 +30,7 @@ double SitePenalty(const GateSite& site, const float* phi, double weight, double
     closed = closed || offset == kGateClosed;
     // A gate shared with the level before it is one event: its probability enters the product once.
     const bool own = offset >= 0 && (k == 0 || offset != site.level[k - 1]);
-    q[k] = closed ? 0.0 : own ? OpenProbability(static_cast<double>(phi[offset])) : 1.0;
+    q[k] = closed ? 0.0 : own ? Probability(phi[offset]) : 1.0;
     counts[k] = own && !closed;
     before[k] = prefix;
     prefix *= q[k];
@@ -37,7 +40,7 @@ double SitePenalty(const GateSite& site, const float* phi, double weight, double
   if (site.channels > 0) {
     mean_q2 = 0;
     for (int64_t c = 0; c < site.channels; ++c) {
-      const double q2 = OpenProbability(static_cast<double>(phi[site.channel_offset + c]));
+      const double q2 = Probability(phi[site.channel_offset + c]);
       mean_q2 += q2 / site.channels;
       grad_phi[site.channel_offset + c] += weight * q2 * (1 - q2) * (site.cost[0] + inner) / site.channels;
     }
