@@ -1,0 +1,25 @@
+// Convolution kernels: shapes as in conv.h, checked, no dimension 0.
+#ifndef BITGATE_OPS_CONV_CONV_KERNELS_H_
+#define BITGATE_OPS_CONV_CONV_KERNELS_H_
+
+#include "ops/conv/conv.h"
+#include "runtime/device/kernel_context.h"
+#include "runtime/tensor/view.h"
+
+namespace bitgate {
+namespace cpu {
+
+// `bias` may be absent.
+void Conv2dForward(KernelContext& context, View y, ConstView x, ConstView w, ConstView bias,
+                   const Conv2dParams& params);
+
+// The gradients of the convolution without its activation. `grad_bias` may be absent.
+void Conv2dBackwardData(KernelContext& context, View grad_x, ConstView grad_y, ConstView w,
+                        const Conv2dParams& params);
+void Conv2dBackwardWeights(KernelContext& context, View grad_w, View grad_bias, ConstView grad_y, ConstView x,
+                           const Conv2dParams& params);
+
+}  // namespace cpu
+}  // namespace bitgate
+
+#endif  // BITGATE_OPS_CONV_CONV_KERNELS_H_

@@ -1,0 +1,171 @@
+#include "ops/conv/conv.h"
+
+#include <algorithm>
+
+#include "ops/op_testing.h"
+
+namespace bitgate {
+namespace {
+
+using testing::ExpectClose;
+using testing::ExpectInvalid;
+using testing::RandomTensor;
+using testing::Reference;
+using testing::SumTolerance;
+
+struct Case {
+  Shape x, w;  // [n, h, w, c], [o, kh, kw, c / groups]
+  Conv2dParams params;
+  bool bias = true;
+};
+
+std::vector<Case> Cases() {
+  const Activation relu = Activation::kRelu;
+  return {
+      {{2, 7, 9, 3}, {5, 3, 3, 3}, {}},                                      // odd channels
+      {{2, 7, 9, 3}, {5, 3, 3, 3}, {}, false},                               // no bias
+      {{3, 12, 12, 1}, {32, 5, 5, 1}, {{1, 1}, {0, 0}, 1, relu}},            // LeNet-5's first layer
+      {{2, 12, 12, 32}, {64, 5, 5, 32}, {{1, 1}, {0, 0}, 1, relu}},          // and its second
+      {{2, 8, 8, 15}, {17, 3, 3, 15}, {{2, 2}, {1, 1}, 1, relu}},            // vector width +-1, stride
+      {{1, 6, 8, 16}, {16, 3, 5, 16}, {{1, 2}, {1, 2}}},                     // unequal sides
+      {{2, 5, 5, 8}, {12, 3, 3, 2}, {{1, 1}, {1, 1}, 4}},                    // groups
+      {{2, 9, 9, 16}, {16, 3, 3, 1}, {{2, 2}, {1, 1}, 16, relu}},            // depthwise
+      {{1, 4, 4, 1}, {1, 4, 4, 1}, {}},                                      // one output
+      {{1, 1, 1, 1}, {1, 1, 1, 1}, {{1, 1}, {1, 1}}},                        // padding as wide as the kernel
+      {{4, 6, 7, 10}, {3, 1, 1, 10}, {{3, 2}, {0, 0}}},                      // elements between windows
+  };
+}
+
+// Every triple (output element, input element, weight element) of the convolution, as flat indices.
+template <class Visit>
+void ForEachTerm(const Case& test, const Shape& y, Visit visit) {
+  const Shape &x = test.x, &w = test.w;
+  const int64_t outputs_per_group = w[0] / test.params.groups;
+  for (int64_t n = 0; n < y[0]; ++n) {
+    for (int64_t p = 0; p < y[1]; ++p) {
+      for (int64_t q = 0; q < y[2]; ++q) {
+        for (int64_t o = 0; o < y[3]; ++o) {
+          for (int64_t r = 0; r < w[1]; ++r) {
+            for (int64_t s = 0; s < w[2]; ++s) {
+              const int64_t row = p * test.params.stride[0] - test.params.padding[0] + r;
+              const int64_t column = q * test.params.stride[1] - test.params.padding[1] + s;
+              if (row < 0 || row >= x[1] || column < 0 || column >= x[2]) continue;
+              for (int64_t i = 0; i < w[3]; ++i) {
+                const int64_t channel = o / outputs_per_group * w[3] + i;
+                visit(((n * y[1] + p) * y[2] + q) * y[3] + o, ((n * x[1] + row) * x[2] + column) * x[3] + channel,
+                      ((o * w[1] + r) * w[2] + s) * w[3] + i);
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+std::vector<Tensor> Differentiate(Context& context, const Case& test, const std::vector<Tensor>& inputs, const Tensor& g) {
+  return testing::RunWithGradients(
+      context,
+      [&test](Context& c, const std::vector<Tensor>& in) { return Conv2d(c, in[0], in[1], in[2], test.params); },
+      inputs, g);
+}
+
+void Check(Context& context, const Case& test, const std::string& name) {
+  const Tensor x = RandomTensor(context, test.x, 1), w = RandomTensor(context, test.w, 2);
+  const Tensor bias = test.bias ? RandomTensor(context, {test.w[0]}, 3) : Tensor();
+  const Shape y_shape = Conv2d(context, x, w, bias, test.params).shape();
+  const Tensor g = RandomTensor(context, y_shape, 4);
+  const auto results = Differentiate(context, test, {x, w, bias}, g);
+  const auto xv = ToHost<float>(context, x), wv = ToHost<float>(context, w), gv = ToHost<float>(context, g);
+  const auto yv = ToHost<float>(context, results[0]);
+  const bool relu = test.params.activation == Activation::kRelu;
+
+  Reference y(y_shape.size()), grad_x(test.x.size()), grad_w(test.w.size()), grad_bias(test.w[0]);
+  for (int64_t i = 0; i < y_shape.size(); ++i) {
+    if (test.bias) y.Add(i, ToHost<float>(context, bias)[i % test.w[0]]);
+    grad_bias.Add(i % test.w[0], relu && yv[i] <= 0 ? 0.0 : gv[i]);
+  }
+  ForEachTerm(test, y_shape, [&](int64_t out, int64_t in, int64_t weight) {
+    y.Add(out, double{xv[in]} * wv[weight]);
+    const double grad = relu && yv[out] <= 0 ? 0.0 : gv[out];
+    grad_x.Add(in, grad * wv[weight]);
+    grad_w.Add(weight, grad * xv[in]);
+  });
+  for (double& value : y.value) value = relu ? std::max(value, 0.0) : value;
+
+  const int64_t terms = test.w.size() / test.w[0], positions = y_shape.size() / test.w[0];
+  ExpectClose(context, results[0], y, SumTolerance(terms), name + " y");
+  ExpectClose(context, results[1], grad_x, SumTolerance(test.w.size() / test.w[3]), name + " grad_x");
+  ExpectClose(context, results[2], grad_w, SumTolerance(positions), name + " grad_w");
+  if (test.bias) ExpectClose(context, results[3], grad_bias, SumTolerance(positions), name + " grad_bias");
+}
+
+TEST(Conv2d, ForwardAndGradients) {
+  Context context;
+  int number = 0;
+  for (const Case& test : Cases()) Check(context, test, "case " + std::to_string(number++));
+}
+
+TEST(Conv2d, SecondStepOfTheSameShapeAllocatesNothing) {
+  Context context;
+  for (const Case& test : Cases()) {
+    const Tensor x = RandomTensor(context, test.x, 1), w = RandomTensor(context, test.w, 2);
+    const Tensor bias = test.bias ? RandomTensor(context, {test.w[0]}, 3) : Tensor();
+    const Tensor g = RandomTensor(context, Conv2d(context, x, w, bias, test.params).shape(), 4);
+    Differentiate(context, test, {x, w, bias}, g);
+    const int64_t allocations = context.pool()->statistics().system_allocations;
+    const size_t plans = context.kernel().plans.size();
+    const auto first = Differentiate(context, test, {x, w, bias}, g);
+    EXPECT_EQ(context.pool()->statistics().system_allocations, allocations);
+    EXPECT_EQ(context.kernel().plans.size(), plans);
+    const auto second = Differentiate(context, test, {x, w, bias}, g);
+    for (size_t i = 0; i < first.size(); ++i) {
+      if (!first[i].defined()) continue;
+      EXPECT_EQ(ToHost<float>(context, first[i]), ToHost<float>(context, second[i]));
+    }
+  }
+}
+
+TEST(Conv2d, EmptyBatch) {
+  Context context;
+  const Case test{{0, 5, 5, 2}, {3, 3, 3, 2}, {}};
+  const Tensor w = RandomTensor(context, test.w, 2), bias = RandomTensor(context, {3}, 3);
+  const auto results = Differentiate(context, test, {Zeros(context, test.x), w, bias}, Zeros(context, {0, 3, 3, 3}));
+  EXPECT_EQ(results[0].shape(), (Shape{0, 3, 3, 3}));
+  EXPECT_EQ(results[1].shape(), test.x);
+  EXPECT_EQ(ToHost<float>(context, results[2]), std::vector<float>(test.w.size(), 0.0f));
+  EXPECT_EQ(ToHost<float>(context, results[3]), std::vector<float>(3, 0.0f));
+}
+
+// A frozen kernel with a trained bias: the bias' gradient is then a sum of its own.
+TEST(Conv2d, GradientOfTheBiasAlone) {
+  Context context;
+  const Tensor x = RandomTensor(context, {2, 4, 4, 3}, 1), w = RandomTensor(context, {5, 3, 3, 3}, 2);
+  const Tensor g = RandomTensor(context, {2, 2, 2, 5}, 4), bias = RandomTensor(context, {5}, 3);
+  const auto results = testing::RunWithGradients(
+      context, [&](Context& c, const std::vector<Tensor>& in) { return Conv2d(c, x, w, in[0]); }, {bias}, g);
+  Reference expected(5);
+  const auto gv = ToHost<float>(context, g);
+  for (size_t i = 0; i < gv.size(); ++i) expected.Add(i % 5, gv[i]);
+  ExpectClose(context, results[1], expected, 1, "grad_bias");
+}
+
+TEST(Conv2d, BadOperands) {
+  Context context;
+  const Tensor x = Zeros(context, {1, 5, 5, 4}), w = Zeros(context, {6, 3, 3, 4});
+  const auto conv = [&](const Tensor& x, const Tensor& w, const Tensor& bias, Conv2dParams params = {}) {
+    return [&context, x, w, bias, params] { Conv2d(context, x, w, bias, params); };
+  };
+  ExpectInvalid(conv(Zeros(context, {5, 5, 4}), w, {}), {"conv2d: expected x of rank 4, got shape [5, 5, 4]"});
+  ExpectInvalid(conv(x, Zeros(context, {6, 3, 3, 3}), {}), {"conv2d: expected w", "[6, 3, 3, 3]", "[1, 5, 5, 4]"});
+  ExpectInvalid(conv(x, w, {}, {{1, 1}, {0, 0}, 2}), {"conv2d: expected w", "2 groups"});
+  ExpectInvalid(conv(x, w, {}, {{1, 1}, {0, 0}, 0}), {"conv2d: expected w", "0 groups"});
+  ExpectInvalid(conv(x, w, Zeros(context, {5})), {"conv2d: expected bias of shape [6], got [5]"});
+  ExpectInvalid(conv(x, Zeros(context, {6, 6, 3, 4}), {}), {"conv2d: expected height + 2 padding", "6", "5"});
+  ExpectInvalid(conv(x, w, {}, {{0, 1}, {0, 0}}), {"conv2d: expected kernel and stride of at least 1", "stride 0"});
+  ExpectInvalid(conv(x, w, {}, {{1, 1}, {0, -1}}), {"conv2d: expected padding in [0,", "width", "-1"});
+  ExpectInvalid(conv(x, Zeros(context, {0, 3, 3, 4}), {}), {"conv2d: expected w", "[0, 3, 3, 4]"});
+}
+
+}  // namespace
+}  // namespace bitgate

@@ -1,0 +1,20 @@
+// Kernels of the elementwise ops; all arrays have `size` float32 elements, and outputs may be inputs.
+#ifndef BITGATE_OPS_ELEMENTWISE_ELEMENTWISE_KERNELS_H_
+#define BITGATE_OPS_ELEMENTWISE_ELEMENTWISE_KERNELS_H_
+
+#include "runtime/device/kernel_context.h"
+#include "runtime/kernel/per_isa.h"
+#include "runtime/tensor/view.h"
+
+namespace bitgate {
+
+BG_PER_ISA(
+    void Relu(KernelContext& context, View y, ConstView x, int64_t size);
+    void ReluBackward(KernelContext& context, View grad_x, ConstView y, ConstView grad_y, int64_t size);
+    void Mul(KernelContext& context, View y, ConstView a, ConstView b, int64_t size);
+    void Scale(KernelContext& context, View y, ConstView x, float factor, int64_t size);
+)
+
+}  // namespace bitgate
+
+#endif  // BITGATE_OPS_ELEMENTWISE_ELEMENTWISE_KERNELS_H_

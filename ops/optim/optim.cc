@@ -1,0 +1,113 @@
+#include "ops/optim/optim.h"
+
+#include <cmath>
+#include <string>
+
+#include "ops/operand.h"
+#include "ops/optim/optim_kernels.h"
+#include "runtime/base/error.h"
+#include "runtime/kernel/dispatch.h"
+
+namespace bitgate {
+namespace {
+
+// How many rows take part, and how long each is.
+struct Extent {
+  int64_t rows, elements;
+};
+
+Extent CheckRows(const Context& context, const char* op, const std::string& name, const ParameterUpdate& update) {
+  const Tensor& p = update.parameter;
+  if (!update.gain.defined() && !update.decay.defined()) return {1, p.size()};
+  if (p.shape().rank() < 1) {
+    throw InvalidArgument(op, ": expected ", name, "parameter with rows beside gain or decay, got a scalar");
+  }
+  if (update.gain.defined()) CheckOperand(context, op, (name + "gain").c_str(), update.gain, 1);
+  const int64_t rows = update.gain.defined() ? update.gain.size() : update.decay.size();
+  if (update.decay.defined()) CheckOperandShape(context, op, (name + "decay").c_str(), update.decay, {rows});
+  if (rows > p.shape()[0]) {
+    throw InvalidArgument(op, ": expected ", name, "parameter of at least ", rows, " rows, got shape ", p.shape());
+  }
+  return {rows, p.shape()[0] == 0 ? 0 : p.size() / p.shape()[0]};
+}
+
+float* CheckMoment(const Context& context, const char* op, const std::string& name, const Tensor& moment,
+                   const Tensor& parameter) {
+  CheckOperand(context, op, name.c_str(), moment);
+  if (moment.size() != parameter.size()) {
+    throw InvalidArgument(op, ": expected ", name, " of ", parameter.size(), " elements as its parameter ",
+                          parameter.shape(), ", got shape ", moment.shape());
+  }
+  return moment.data<float>();
+}
+
+const float* DataOrNull(const Tensor& tensor) { return tensor.defined() ? tensor.data<float>() : nullptr; }
+
+// `moments` says how many the step uses. Updates without elements are left out.
+std::vector<RowUpdate> CheckUpdates(const Context& context, const char* op, const std::vector<ParameterUpdate>& updates,
+                                    int moments) {
+  std::vector<RowUpdate> rows;
+  rows.reserve(updates.size());
+  for (size_t i = 0; i < updates.size(); ++i) {
+    const ParameterUpdate& update = updates[i];
+    const std::string name = "update " + std::to_string(i) + "'s ";
+    CheckOperand(context, op, (name + "parameter").c_str(), update.parameter);
+    const Extent extent = CheckRows(context, op, name, update);
+    if (update.gradient.defined()) {
+      CheckOperand(context, op, (name + "gradient").c_str(), update.gradient);
+      if (update.gradient.size() != extent.elements) {
+        throw InvalidArgument(op, ": expected ", name, "gradient of ", extent.elements, " elements for parameter ",
+                              update.parameter.shape(), ", got shape ", update.gradient.shape());
+      }
+    }
+    RowUpdate row{update.parameter.data<float>(), DataOrNull(update.gradient), nullptr, nullptr,
+                  DataOrNull(update.gain), DataOrNull(update.decay), extent.rows, extent.elements, update.low,
+                  update.high};
+    if (moments >= 1) row.first_moment = CheckMoment(context, op, name + "first_moment", update.first_moment,
+                                                     update.parameter);
+    if (moments >= 2) row.second_moment = CheckMoment(context, op, name + "second_moment", update.second_moment,
+                                                      update.parameter);
+    if (extent.rows * extent.elements > 0) rows.push_back(row);
+  }
+  return rows;
+}
+
+}  // namespace
+
+void AdamStep(Context& context, const std::vector<ParameterUpdate>& updates, const AdamOptions& options,
+              int64_t step) {
+  if (step < 1) throw InvalidArgument("adam_step: expected a step of at least 1, got ", step);
+  if (!(options.beta1 >= 0 && options.beta1 < 1 && options.beta2 >= 0 && options.beta2 < 1)) {
+    throw InvalidArgument("adam_step: expected betas in [0, 1), got ", options.beta1, " and ", options.beta2);
+  }
+  const std::vector<RowUpdate> rows = CheckUpdates(context, "adam_step", updates, 2);
+  const double correction1 = 1 - std::pow(options.beta1, static_cast<double>(step));
+  const double correction2 = 1 - std::pow(options.beta2, static_cast<double>(step));
+  const AdamCoefficients<float> coefficients = {static_cast<float>(options.beta1),
+                                                static_cast<float>(1 - options.beta1),
+                                                static_cast<float>(options.beta2),
+                                                static_cast<float>(1 - options.beta2),
+                                                static_cast<float>(options.learning_rate / correction1),
+                                                static_cast<float>(1 / std::sqrt(correction2)),
+                                                static_cast<float>(options.epsilon)};
+  static const KernelTable<decltype(cpu::scalar::AdamStep)> kernels{BG_CPU_KERNEL(AdamStep), nullptr};
+  kernels.For(context.device(), "adam_step")(context.kernel(), rows.data(), static_cast<int64_t>(rows.size()),
+                                             coefficients, static_cast<float>(options.weight_decay));
+}
+
+void SgdStep(Context& context, const std::vector<ParameterUpdate>& updates, const SgdOptions& options) {
+  if (options.nesterov && options.momentum == 0) {
+    throw InvalidArgument("sgd_step: expected momentum with nesterov, got momentum 0");
+  }
+  const SgdKind kind = options.momentum == 0 ? SgdKind::kPlain
+                       : options.nesterov    ? SgdKind::kNesterov
+                                             : SgdKind::kMomentum;
+  const std::vector<RowUpdate> rows = CheckUpdates(context, "sgd_step", updates, kind == SgdKind::kPlain ? 0 : 1);
+  const SgdCoefficients<float> coefficients = {static_cast<float>(options.learning_rate),
+                                               static_cast<float>(options.momentum)};
+  static const KernelTable<decltype(cpu::scalar::SgdStep)> kernels{BG_CPU_KERNEL(SgdStep), nullptr};
+  kernels.For(context.device(), "sgd_step")(context.kernel(), rows.data(), static_cast<int64_t>(rows.size()), kind,
+                                            coefficients, static_cast<float>(options.weight_decay));
+}
+
+}  // namespace bitgate
