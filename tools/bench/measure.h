@@ -1,0 +1,36 @@
+// Paired timing: what is measured and its baseline take turns, so that a machine whose speed drifts drifts for both.
+#ifndef BITGATE_TOOLS_BENCH_MEASURE_H_
+#define BITGATE_TOOLS_BENCH_MEASURE_H_
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace bitgate::bench {
+
+struct Contestant {
+  std::string name;
+  std::function<void()> run;  // does the whole of the work before it returns
+};
+
+struct Timing {
+  std::string name;
+  double milliseconds;  // median of all turns
+};
+
+// Each contestant once to warm up, then `turns` turns of all of them in order.
+std::vector<Timing> TakeTurns(const std::vector<Contestant>& contestants, int turns);
+
+// One line of the table of ratios.
+struct Row {
+  std::string measured, baseline;
+  double measured_ms, baseline_ms;
+  double allowed;  // the ratio that is promised; 0: none is
+};
+
+// Aligned, with a header; says for each row whether the promise is kept.
+std::string FormatRows(const std::vector<Row>& rows);
+
+}  // namespace bitgate::bench
+
+#endif  // BITGATE_TOOLS_BENCH_MEASURE_H_
