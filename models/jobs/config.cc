@@ -1,0 +1,259 @@
+#include "models/jobs/config.h"
+
+#include "google/protobuf/io/tokenizer.h"
+#include "google/protobuf/text_format.h"
+#include "models/jobs/suggest.h"
+#include "models/zoo/zoo.h"
+#include "runtime/base/error.h"
+
+namespace bitgate::jobs {
+namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
+using google::protobuf::Message;
+using google::protobuf::TextFormat;
+
+// Keeps the first error: what follows is often its consequence.
+class FirstError : public google::protobuf::io::ErrorCollector {
+ public:
+  void AddError(int line, int column, const std::string& message) override {
+    if (!text_.empty()) return;
+    place_ = std::to_string(line + 1) + ":" + std::to_string(column + 1);
+    text_ = message;
+  }
+  const std::string& place() const { return place_; }
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string place_, text_;
+};
+
+std::vector<std::string> FieldNames(const Descriptor* type) {
+  std::vector<std::string> names;
+  for (int i = 0; i < type->field_count(); ++i) names.push_back(type->field(i)->name());
+  return names;
+}
+
+std::string DidYouMean(const std::string& name, const std::vector<std::string>& known) {
+  const std::string closest = Closest(name, known);
+  return closest.empty() ? "" : "; did you mean " + closest + "?";
+}
+
+// The text between the `nth` pair of double quotes.
+std::string Quoted(const std::string& text, int nth) {
+  size_t begin = 0, end = std::string::npos;
+  for (int i = 0; i <= nth; ++i) {
+    begin = text.find('"', i == 0 ? 0 : end + 1);
+    end = begin == std::string::npos ? begin : text.find('"', begin + 1);
+    if (end == std::string::npos) return "";
+  }
+  return text.substr(begin + 1, end - begin - 1);
+}
+
+// Says protobuf's `Message type "bitgate.TrainingConfig" has no field named "epoch".` in terms of recipes, with the
+// name that was probably meant; other messages as they are.
+std::string Explain(const std::string& message) {
+  if (message.find("has no field named") == std::string::npos) return message;
+  const std::string type_name = Quoted(message, 0), field = Quoted(message, 1);
+  const Descriptor* type = google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(type_name);
+  if (type == nullptr) return message;
+  return "unknown field '" + field + "' in " + type->name() + DidYouMean(field, FieldNames(type));
+}
+
+std::string ExpectedValue(const FieldDescriptor* field) {
+  switch (field->cpp_type()) {
+    case FieldDescriptor::CPPTYPE_BOOL:
+      return "true or false";
+    case FieldDescriptor::CPPTYPE_STRING:
+      return "text";
+    case FieldDescriptor::CPPTYPE_DOUBLE:
+    case FieldDescriptor::CPPTYPE_FLOAT:
+      return "a number";
+    case FieldDescriptor::CPPTYPE_ENUM: {
+      std::string names = "one of";
+      for (int i = 0; i < field->enum_type()->value_count(); ++i) {
+        names += (i ? ", " : " ") + field->enum_type()->value(i)->name();
+      }
+      return names;
+    }
+    default:
+      return "a whole number in range";
+  }
+}
+
+void ParseValue(const Setting& setting, const std::string& value, const FieldDescriptor* field, Message* message) {
+  class Silent : public google::protobuf::io::ErrorCollector {
+    void AddError(int, int, const std::string&) override {}
+  } silent;
+  if (field->cpp_type() == FieldDescriptor::CPPTYPE_STRING && !field->is_repeated()) {
+    message->GetReflection()->SetString(message, field, value);
+    return;
+  }
+  TextFormat::Parser parser;
+  parser.RecordErrorsTo(&silent);
+  if (!parser.ParseFieldValueFromString(value, field, message)) {
+    throw InvalidArgument(setting.origin, ": expected ", ExpectedValue(field), ", got '", value, "'");
+  }
+}
+
+std::vector<std::string> Split(const std::string& text, char separator) {
+  std::vector<std::string> parts(1);
+  for (char c : text) {
+    if (c == separator) {
+      parts.emplace_back();
+    } else {
+      parts.back() += c;
+    }
+  }
+  return parts;
+}
+
+void CollectSettings(const Descriptor* type, const std::string& prefix, std::vector<std::string>* names) {
+  for (int i = 0; i < type->field_count(); ++i) {
+    const FieldDescriptor* field = type->field(i);
+    if (field->message_type() == nullptr) {
+      names->push_back(prefix + field->name());
+    } else if (!field->is_repeated()) {
+      CollectSettings(field->message_type(), prefix + field->name() + ".", names);
+    }
+  }
+}
+
+Schedule MakeSchedule(const ScheduleConfig& config) {
+  Schedule schedule;
+  switch (config.kind()) {
+    case ScheduleConfig::CONSTANT:
+      schedule.kind = ScheduleKind::kConstant;
+      break;
+    case ScheduleConfig::LINEAR_LAST_THIRD:
+      schedule.kind = ScheduleKind::kLinearLastThird;
+      break;
+    case ScheduleConfig::COSINE:
+      schedule.kind = ScheduleKind::kCosine;
+      break;
+    case ScheduleConfig::STEPS:
+      schedule.kind = ScheduleKind::kSteps;
+      break;
+  }
+  schedule.step_epochs.assign(config.step_epochs().begin(), config.step_epochs().end());
+  schedule.step_factor = config.step_factor();
+  return schedule;
+}
+
+GroupOptions MakeGroup(const OptimizerConfig& config) {
+  GroupOptions group;
+  group.optimizer = config.kind() == OptimizerConfig::ADAM ? OptimizerKind::kAdam : OptimizerKind::kSgd;
+  group.learning_rate = config.learning_rate();
+  group.weight_decay = config.weight_decay();
+  group.beta1 = config.beta1();
+  group.beta2 = config.beta2();
+  group.epsilon = config.epsilon();
+  group.momentum = config.momentum();
+  group.nesterov = config.nesterov();
+  group.schedule = MakeSchedule(config.schedule());
+  return group;
+}
+
+void CheckRange(const char* name, int64_t value, int64_t low, int64_t high) {
+  if (value < low || value > high) {
+    throw InvalidArgument(name, ": expected a whole number from ", low, " to ", high, ", got ", value);
+  }
+}
+
+}  // namespace
+
+Config ParseConfig(const std::string& text, const std::string& where) {
+  Config config;
+  FirstError error;
+  TextFormat::Parser parser;
+  parser.RecordErrorsTo(&error);
+  if (!parser.ParseFromString(text, &config)) {
+    throw InvalidArgument(where, ":", error.place(), ": ", Explain(error.text()));
+  }
+  return config;
+}
+
+std::string ToText(const Config& config) {
+  TextFormat::Printer printer;
+  printer.SetUseShortRepeatedPrimitives(true);
+  std::string text;
+  if (!printer.PrintToString(config, &text)) throw Internal("configuration: expected text, got a printing error");
+  return text;
+}
+
+void Apply(const Setting& setting, Config* config) {
+  Message* message = config;
+  const std::vector<std::string> names = Split(setting.path, '.');
+  for (size_t i = 0; i < names.size(); ++i) {
+    const FieldDescriptor* field = message->GetDescriptor()->FindFieldByName(names[i]);
+    const bool last = i + 1 == names.size();
+    if (field == nullptr || last != (field->message_type() == nullptr) || (!last && field->is_repeated())) {
+      throw InvalidArgument(setting.origin, ": unknown setting ", setting.path,
+                            DidYouMean(setting.path, SettingNames()));
+    }
+    if (!last) {
+      message = message->GetReflection()->MutableMessage(message, field);
+    } else if (field->is_repeated()) {
+      message->GetReflection()->ClearField(message, field);
+      if (setting.value.empty()) continue;
+      for (const std::string& value : Split(setting.value, ',')) ParseValue(setting, value, field, message);
+    } else {
+      ParseValue(setting, setting.value, field, message);
+    }
+  }
+}
+
+std::vector<std::string> SettingNames() {
+  std::vector<std::string> names;
+  CollectSettings(Config::descriptor(), "", &names);
+  return names;
+}
+
+Graph BuildGraph(const Config& config) {
+  const NetworkConfig& network = config.network();
+  if (network.has_zoo() + network.has_graph_file() + network.has_graph() != 1) {
+    throw InvalidArgument("network: expected exactly one of zoo, graph_file and graph, got ",
+                          network.has_zoo() + network.has_graph_file() + network.has_graph(), " of them");
+  }
+  if (network.has_graph()) return Graph::FromProto(network.graph());
+  if (network.has_graph_file()) {
+    throw InvalidArgument("network: expected graph_file to be read already, got ", network.graph_file());
+  }
+  try {
+    return zoo::Build(network.zoo());
+  } catch (const Error& error) {
+    throw InvalidArgument("network.zoo: ", error.what());
+  }
+}
+
+TrainerOptions MakeTrainerOptions(const Config& config) {
+  TrainerOptions options;
+  options.batch_size = config.training().batch_size();
+  options.seed = config.training().seed();
+  options.evaluation_batch_size = config.evaluation().batch_size();
+  options.gates.epochs = config.training().epochs();
+  options.gates.weights = MakeGroup(config.training().weights());
+  options.gates.gates = MakeGroup(config.training().gates());
+  options.gates.ranges = MakeGroup(config.training().ranges());
+  options.fine_tune.epochs = config.fine_tune().epochs();
+  options.fine_tune.weights = MakeGroup(config.fine_tune().weights());
+  options.fine_tune.ranges = MakeGroup(config.fine_tune().ranges());
+  return options;
+}
+
+void Check(const Config& config) {
+  MakeMethod(BuildGraph(config), config.quantizer());
+  const TrainerOptions options = MakeTrainerOptions(config);
+  CheckRange("training.epochs", options.gates.epochs, 1, 1000000);
+  CheckRange("training.batch_size", options.batch_size, 1, 1 << 20);
+  CheckRange("fine_tune.epochs", options.fine_tune.epochs, 0, 1000000);
+  CheckRange("evaluation.batch_size", options.evaluation_batch_size, 1, 1 << 20);
+  CheckGroupOptions("training.weights", options.gates.weights);
+  CheckGroupOptions("training.gates", options.gates.gates);
+  CheckGroupOptions("training.ranges", options.gates.ranges);
+  CheckGroupOptions("fine_tune.weights", options.fine_tune.weights);
+  CheckGroupOptions("fine_tune.ranges", options.fine_tune.ranges);
+}
+
+}  // namespace bitgate::jobs

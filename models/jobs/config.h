@@ -1,0 +1,45 @@
+// Configurations: from text, from single settings, to what the layers below want.
+#ifndef BITGATE_MODELS_JOBS_CONFIG_H_
+#define BITGATE_MODELS_JOBS_CONFIG_H_
+
+#include <string>
+#include <vector>
+
+#include "models/graph/graph.h"
+#include "models/jobs/config.pb.h"
+#include "models/train/trainer.h"
+
+namespace bitgate::jobs {
+
+// One override: `path` names a field of Config through its messages, "training.epochs".
+struct Setting {
+  std::string path, value;
+  std::string origin;  // how the user wrote it, for messages: "--epochs"
+};
+
+// Protobuf text format. Throws InvalidArgument "<where>:<line>:<column>: ...", naming the closest known field for a
+// name that is none.
+Config ParseConfig(const std::string& text, const std::string& where);
+
+// Text that ParseConfig reads back to an equal configuration; the same for the same configuration.
+std::string ToText(const Config& config);
+
+// Sets one field; a list takes values separated by commas and replaces what was there. Throws InvalidArgument naming
+// the closest known setting, or the kind of value that is expected.
+void Apply(const Setting& setting, Config* config);
+
+// Every path that Apply takes.
+std::vector<std::string> SettingNames();
+
+// Builds the network that the configuration names. graph_file must have been replaced by `graph` (recipes.h). Throws
+// InvalidArgument (also for a network that is not in the zoo) and what Graph throws.
+Graph BuildGraph(const Config& config);
+
+TrainerOptions MakeTrainerOptions(const Config& config);
+
+// Whether everything in it is known and in range, before data is read. Throws InvalidArgument.
+void Check(const Config& config);
+
+}  // namespace bitgate::jobs
+
+#endif  // BITGATE_MODELS_JOBS_CONFIG_H_

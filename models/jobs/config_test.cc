@@ -1,0 +1,138 @@
+#include "models/jobs/config.h"
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "models/jobs/recipes.h"
+#include "runtime/base/error.h"
+#include "runtime/base/file.h"
+
+namespace bitgate::jobs {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+
+// The message of the Error that `body` throws.
+template <class Body>
+std::string MessageOf(Body&& body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "(nothing was thrown)";
+}
+
+Config Set(const std::string& path, const std::string& value) {
+  Config config;
+  Apply({path, value, "--" + path}, &config);
+  return config;
+}
+
+TEST(ConfigTest, NamesPlaceAndClosestFieldOfATypo) {
+  const std::string text = "training {\n  epochs: 3\n  batchsize: 4\n}\n";
+  EXPECT_THAT(MessageOf([&] { ParseConfig(text, "my.textproto"); }),
+              AllOf(HasSubstr("my.textproto:3:"), HasSubstr("unknown field 'batchsize' in TrainingConfig"),
+                    HasSubstr("did you mean batch_size?")));
+  EXPECT_THAT(MessageOf([] { ParseConfig("training { epochs: many }", "r"); }), HasSubstr("r:1:20:"));
+}
+
+TEST(ConfigTest, SettingsReachFieldsOfEveryKind) {
+  EXPECT_EQ(Set("training.epochs", "5").training().epochs(), 5);
+  EXPECT_EQ(Set("quantizer.mu", "0.25").quantizer().mu(), 0.25);
+  EXPECT_EQ(Set("quantizer.method", "float").quantizer().method(), "float");
+  EXPECT_FALSE(Set("quantizer.stochastic_gates", "false").quantizer().stochastic_gates());
+  EXPECT_EQ(Set("training.weights.kind", "SGD").training().weights().kind(), OptimizerConfig::SGD);
+}
+
+TEST(ConfigTest, AListIsReplacedWhole) {
+  Config config = Set("quantizer.initially_closed_bits", "16,32");
+  EXPECT_THAT(config.quantizer().initially_closed_bits(), ::testing::ElementsAre(16, 32));
+  Apply({"quantizer.initially_closed_bits", "32", ""}, &config);
+  EXPECT_THAT(config.quantizer().initially_closed_bits(), ::testing::ElementsAre(32));
+  Apply({"quantizer.initially_closed_bits", "", ""}, &config);
+  EXPECT_EQ(config.quantizer().initially_closed_bits_size(), 0);
+}
+
+TEST(ConfigTest, BadSettingsSayWhatWasExpected) {
+  EXPECT_THAT(MessageOf([] { Set("training.epoch", "5"); }), HasSubstr("did you mean training.epochs?"));
+  EXPECT_THAT(MessageOf([] { Set("training", "5"); }), HasSubstr("unknown setting training"));
+  EXPECT_THAT(MessageOf([] { Set("training.epochs.more", "5"); }), HasSubstr("unknown setting"));
+  EXPECT_THAT(MessageOf([] { Set("training.epochs", "five"); }),
+              HasSubstr("--training.epochs: expected a whole number in range, got 'five'"));
+  EXPECT_THAT(MessageOf([] { Set("training.epochs", "5 batch_size: 3"); }), HasSubstr("expected a whole number"));
+  EXPECT_THAT(MessageOf([] { Set("training.weights.kind", "RMS"); }), HasSubstr("one of ADAM, SGD"));
+}
+
+TEST(ConfigTest, EverySettingNameCanBeFound) {
+  EXPECT_THAT(SettingNames(), AllOf(Contains("training.weights.schedule.kind"), Contains("quantizer.mu")));
+}
+
+TEST(ConfigTest, TextIsReadBackEqual) {
+  const Config config = LoadRecipe("example");
+  EXPECT_EQ(ToText(ParseConfig(ToText(config), "text")), ToText(config));
+}
+
+TEST(ConfigTest, CheckNamesWhatIsOutOfRange) {
+  const auto check = [](const std::string& path, const std::string& value) {
+    return MessageOf([&] {
+      Config config = LoadRecipe("lenet5_float");
+      Apply({path, value, "--" + path}, &config);
+      Check(config);
+    });
+  };
+  EXPECT_THAT(check("training.epochs", "0"), HasSubstr("training.epochs: expected a whole number from 1"));
+  EXPECT_THAT(check("training.batch_size", "-1"), HasSubstr("training.batch_size"));
+  EXPECT_THAT(check("training.weights.learning_rate", "-1"), HasSubstr("training.weights"));
+  EXPECT_THAT(check("training.weights.schedule.step_factor", "2"), HasSubstr("training.weights: expected step_factor"));
+  EXPECT_THAT(check("network.zoo", "lenet6"), AllOf(HasSubstr("network.zoo"), HasSubstr("lenet5")));
+  EXPECT_THAT(check("quantizer.method", "bayes"), HasSubstr("bayesian_bits"));
+  EXPECT_THAT(MessageOf([] { Check(Config()); }), HasSubstr("exactly one of zoo, graph_file and graph"));
+}
+
+TEST(RecipesTest, EveryBuiltInRecipeIsSoundAndSaysWhatItIs) {
+  ASSERT_GE(BuiltInRecipes().size(), 4u);
+  for (const Recipe& recipe : BuiltInRecipes()) {
+    SCOPED_TRACE(recipe.name);
+    Check(LoadRecipe(recipe.name));
+    EXPECT_GT(recipe.summary.size(), 20u);
+  }
+}
+
+TEST(RecipesTest, ThePublishedRecipeIsAsPublished) {
+  const Config config = LoadRecipe("lenet5_mnist_bayesian_bits");
+  const TrainerOptions options = MakeTrainerOptions(config);
+  EXPECT_EQ(options.gates.epochs, 100);
+  EXPECT_EQ(options.batch_size, 128);
+  EXPECT_EQ(options.fine_tune.epochs, 0);
+  EXPECT_EQ(config.quantizer().mu(), 0.1);
+  EXPECT_EQ(options.gates.weights.schedule.kind, ScheduleKind::kLinearLastThird);
+  EXPECT_EQ(options.gates.gates.schedule.kind, ScheduleKind::kConstant);
+  for (const GroupOptions* group : {&options.gates.weights, &options.gates.gates, &options.gates.ranges}) {
+    EXPECT_EQ(group->optimizer, OptimizerKind::kAdam);
+    EXPECT_EQ(group->learning_rate, 1e-3);
+  }
+}
+
+TEST(RecipesTest, AFileFindsItsGraphBesideIt) {
+  const std::string folder = ::testing::TempDir() + "/recipes";
+  MakeDirectories(folder);
+  const std::string recipe = folder + "/mine.textproto", graph = folder + "/net.textproto";
+  WriteFileAtomically(recipe, "network { graph_file: 'net.textproto' }");
+  WriteFileAtomically(graph, LoadRecipe("example").network().graph().DebugString());
+  const Config config = LoadRecipe(recipe);
+  EXPECT_FALSE(config.network().has_graph_file());
+  EXPECT_EQ(config.network().graph().name(), "example");
+
+  WriteFileAtomically(graph, "name: 'x' nodes {}");
+  EXPECT_THAT(MessageOf([&] { LoadRecipe(recipe); }), HasSubstr(graph + ":1:17"));
+}
+
+TEST(RecipesTest, AnUnknownNameIsToldTheKnownOnes) {
+  EXPECT_THAT(MessageOf([] { LoadRecipe("lenet5_flaot"); }),
+              AllOf(HasSubstr("lenet5_mnist_bayesian_bits"), HasSubstr("did you mean lenet5_float?")));
+}
+
+}  // namespace
+}  // namespace bitgate::jobs

@@ -1,0 +1,140 @@
+// The verbs: all that a front door (command line, C, Python) calls.
+//
+//   train -> freeze -> fine-tune -> export, and evaluate and bits for the checkpoint of any of them
+//
+// Every verb takes plain options, does its whole work, and returns plain results. Nothing is printed. Besides what is
+// said at a verb all of them throw: NotFound, DataLoss or FailedPrecondition for a checkpoint that is missing, damaged
+// or not ours; UnsupportedDevice for a device that this build or machine lacks; Unavailable or ResourceExhausted where
+// the operating system refuses. Outputs are tried before the work starts, and are written whole or not at all.
+#ifndef BITGATE_MODELS_JOBS_JOBS_H_
+#define BITGATE_MODELS_JOBS_JOBS_H_
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "models/data/dataset.h"
+#include "models/jobs/config.h"
+#include "models/nn/network.h"
+#include "models/quantized/bit_report.h"
+#include "models/train/evaluate.h"
+#include "models/train/trainer.h"
+#include "runtime/device/device.h"
+
+namespace bitgate::jobs {
+
+// Where a job runs. It leaves no trace in what is written, but results are reproducible for one thread count only.
+struct Machine {
+  Device device;
+  int threads = 0;  // 0: as many as the process may use
+};
+
+// A folder as OpenDataset takes it ("" is Fashion-MNIST), or arrays in memory, which come first.
+struct Data {
+  std::string folder;
+  std::optional<Dataset> train, test;
+};
+
+// What becomes of a run that is there already.
+enum class Existing {
+  kRefuse,     // FailedPrecondition
+  kResume,     // go on where it stands: the end is as if it had never stopped. Nothing there: begin
+  kOverwrite,  // remove it and begin
+};
+
+struct TrainResult {
+  std::string checkpoint, best, log;  // paths
+  double test_accuracy = 0;           // 0 to 1, of `checkpoint`
+  double test_loss = 0;               // mean cross-entropy
+  bool frozen = false;
+  int64_t epochs = 0;  // trained by this call
+  double seconds = 0;  // that they took
+  BitReport bits;
+};
+
+struct TrainOptions {
+  // May be absent with kResume: the checkpoint's own. Must equal the checkpoint's if both are there.
+  std::optional<Config> config;
+  Data data;
+  Machine machine;
+  std::string output;  // last checkpoint; best and log go beside it: BestPath, LogPath
+  Existing existing = Existing::kRefuse;
+};
+
+// Throws InvalidArgument for a configuration or data that is wrong or does not fit; Cancelled when a callback stopped
+// it, with a checkpoint that kResume goes on from; FailedPrecondition for a loss that is not finite. The log's lines
+// get "seconds" and "images_per_second".
+TrainResult Train(const TrainOptions& options, const TrainerCallbacks& callbacks = {});
+
+struct FineTuneOptions {
+  std::string checkpoint;  // frozen
+  // Its fine_tune, and training's batch size and seed, count. Absent: the checkpoint's own (ReadConfig).
+  std::optional<Config> config;
+  Data data;
+  Machine machine;
+  std::string output;
+  Existing existing = Existing::kRefuse;
+};
+
+// Weights and ranges go on with bits and channels as they are. Throws as Train does; FailedPrecondition for a
+// checkpoint that is not frozen.
+TrainResult FineTune(const FineTuneOptions& options, const TrainerCallbacks& callbacks = {});
+
+struct EvaluateOptions {
+  std::string checkpoint;
+  Data data;
+  Machine machine;
+  int64_t batch_size = 0;  // 0: the configuration's
+  bool predictions = false;
+  std::function<bool(int64_t images)> progress;  // as EvaluationOptions::progress
+};
+
+struct EvaluateResult {
+  EvaluationResult evaluation;
+  BitReport bits;
+  bool frozen = false;
+};
+
+// The test set.
+EvaluateResult Evaluate(const EvaluateOptions& options);
+
+struct FreezeOptions {
+  std::string checkpoint, output;
+  Machine machine;
+};
+
+struct FreezeResult {
+  FreezeReport report;
+  BitReport bits;
+};
+
+// Fixes bits and channels. Throws FailedPrecondition if that has happened already.
+FreezeResult Freeze(const FreezeOptions& options);
+
+struct ExportOptions {
+  std::string checkpoint, onnx;
+  Machine machine;
+};
+
+struct ExportResult {
+  std::vector<std::string> warnings;  // layers pruned whole, ...
+  BitReport bits;
+};
+
+// Throws FailedPrecondition for a checkpoint that is not frozen.
+ExportResult Export(const ExportOptions& options);
+
+struct BitsResult {
+  BitReport bits;
+  bool frozen = false;
+};
+
+BitsResult Bits(const std::string& checkpoint, const Machine& machine = {});
+
+// The configuration in a checkpoint.
+Config ReadConfig(const std::string& checkpoint);
+
+}  // namespace bitgate::jobs
+
+#endif  // BITGATE_MODELS_JOBS_JOBS_H_

@@ -1,0 +1,130 @@
+#include "tools/bitgate/common.h"
+
+#include <cinttypes>
+#include <cstdio>
+
+#include "runtime/base/thread_pool.h"
+#include "tools/bitgate/interrupt.h"
+#include "tools/bitgate/progress.h"
+#include "tools/bitgate/text.h"
+
+namespace bitgate::cli {
+namespace {
+
+// Callbacks into `progress`, which must outlive them.
+TrainerCallbacks CallbacksInto(Progress* progress) {
+  TrainerCallbacks callbacks;
+  callbacks.progress = [progress](const StepSummary& summary) {
+    progress->Step(summary);
+    return !Interrupted();
+  };
+  callbacks.epoch_end = [progress](const EpochSummary& summary) { progress->EpochEnd(summary); };
+  callbacks.frozen = [progress](const FreezeReport& report) { progress->Frozen(report); };
+  return callbacks;
+}
+
+Json ResultJson(const jobs::TrainResult& result) {
+  return {{"checkpoint", result.checkpoint},
+          {"best", result.best},
+          {"log", result.log},
+          {"frozen", result.frozen},
+          {"epochs", result.epochs},
+          {"seconds", result.seconds},
+          {"test_accuracy", result.test_accuracy},
+          {"test_loss", result.test_loss},
+          {"bits", BitsJson(result.bits)}};
+}
+
+std::string ResultText(const jobs::TrainResult& result) {
+  return FormatTable(result.bits) +
+         Format("\ntest accuracy %s, loss %.4f, relative BOPs %s; %" PRId64 " epochs in %s\n",
+                Percent(result.test_accuracy).c_str(), result.test_loss, Percent(result.bits.relative_bops).c_str(),
+                result.epochs, Duration(result.seconds).c_str()) +
+         "checkpoint " + result.checkpoint + (result.frozen ? " (frozen)\n" : "\n") + "best       " + result.best +
+         "\nlog        " + result.log + "\n";
+}
+
+}  // namespace
+
+jobs::Machine MachineOf(const Arguments& arguments) {
+  jobs::Machine machine;
+  machine.device = AsUsage([&] { return ParseDevice(arguments.Get("device", "cpu")); });
+  machine.threads = static_cast<int>(arguments.GetInteger("threads", 0, 1, kMaxThreads));
+  return machine;
+}
+
+jobs::Data DataOf(const Arguments& arguments) {
+  jobs::Data data;
+  data.folder = arguments.Get("data");
+  return data;
+}
+
+jobs::Existing ExistingOf(const Arguments& arguments) {
+  const bool resume = arguments.Has("resume"), overwrite = arguments.Has("overwrite");
+  if (resume && overwrite) throw UsageError("expected at most one of --resume and --overwrite, got both");
+  return resume ? jobs::Existing::kResume : overwrite ? jobs::Existing::kOverwrite : jobs::Existing::kRefuse;
+}
+
+void ThrowAsUsage(const Error& error) {
+  if (error.code() == absl::StatusCode::kInvalidArgument || error.code() == absl::StatusCode::kNotFound) {
+    throw UsageError(error.what());
+  }
+  throw error;
+}
+
+Config WithSettings(Config config, const Arguments& arguments) {
+  AsUsage([&] {
+    for (const jobs::Setting& setting : arguments.settings()) jobs::Apply(setting, &config);
+    jobs::Check(config);
+  });
+  return config;
+}
+
+Json BitsJson(const BitReport& report) { return Json::parse(ToJson(report)); }
+
+void PrintResult(const std::string& text) {
+  if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
+    throw Unavailable("standard output: expected to write the result, got an error");
+  }
+}
+
+void PrintResult(const Json& json) { PrintResult(json.dump() + "\n"); }
+
+int TrainAndReport(const Arguments& arguments, const std::string& resume_command,
+                   const std::function<jobs::TrainResult(const TrainerCallbacks&)>& run) {
+  CatchInterrupts();
+  jobs::TrainResult result;
+  {
+    Progress progress(stderr);
+    try {
+      result = run(CallbacksInto(&progress));
+    } catch (const Error& error) {
+      if (error.code() != absl::StatusCode::kCancelled) throw;
+      progress.Note("interrupted: a checkpoint of this moment is saved; go on with\n  " + resume_command);
+      return kInterruptedExitCode;
+    }
+  }
+  if (arguments.Has("json")) {
+    PrintResult(ResultJson(result));
+  } else {
+    PrintResult(ResultText(result));
+  }
+  return 0;
+}
+
+Flag DataFlag() {
+  return {"data", 0, "FOLDER",
+          "IDX files train-images-idx3-ubyte and so on, plain or .gz (default: Fashion-MNIST of the Debian package)"};
+}
+
+std::vector<Flag> TrainingFlags() {
+  return {
+      DataFlag(),
+      {"output", 'o', "FILE",
+       "the checkpoint, FILE.safetensors; FILE.best.safetensors and FILE.log.jsonl go beside it"},
+      {"resume", 0, "", "go on from the checkpoint exactly as if the run had not stopped; begin if there is none"},
+      {"overwrite", 0, "", "remove a run that is there and begin"},
+  };
+}
+
+}  // namespace bitgate::cli

@@ -1,0 +1,52 @@
+#include "models/jobs/version.h"
+
+#include "runtime/base/thread_pool.h"
+#include "tools/bitgate/command_list.h"
+#include "tools/bitgate/common.h"
+
+namespace bitgate::cli {
+namespace {
+
+std::string Join(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
+  return text;
+}
+
+int RunVersion(const Arguments& arguments) {
+  const jobs::Machine machine = MachineOf(arguments);
+  if (machine.threads != 0) SetThreads(machine.threads);
+  const jobs::VersionInfo info = jobs::Version();
+  if (arguments.Has("json")) {
+    PrintResult(Json{{"version", info.version},
+                     {"build", info.build},
+                     {"processor", info.processor},
+                     {"instruction_sets", info.instruction_sets},
+                     {"isa", info.isa},
+                     {"threads", info.threads},
+                     {"onednn", info.onednn},
+                     {"protobuf", info.protobuf}});
+  } else {
+    PrintResult("bitgate " + info.version + " (" + info.build + " build)\nprocessor         " + info.processor +
+                "\ninstruction sets  " + Join(info.instruction_sets) + "\nkernels for       " + info.isa +
+                "\nthreads           " + std::to_string(info.threads) + "\noneDNN            " + info.onednn +
+                "\nprotobuf          " + info.protobuf + "\n");
+  }
+  return 0;
+}
+
+}  // namespace
+
+Command VersionCommand() {
+  Command command;
+  command.name = "version";
+  command.summary = "version, processor, instruction sets and libraries in use";
+  command.description =
+      "Tells what this program is and what it found on this machine. BITGATE_ISA=scalar or avx2 in the environment\n"
+      "makes kernels use less than the processor has; results are the same.\n";
+  command.examples = "  bitgate version\n  bitgate version --json\n";
+  command.run = RunVersion;
+  return command;
+}
+
+}  // namespace bitgate::cli
