@@ -29,8 +29,11 @@ struct Checkpoint {
 // The network as it is now, without progress or optimizer. Tensors are copies.
 Checkpoint CaptureNetwork(Network& network, const std::string& configuration);
 
-// Writes all of it or nothing, on the disk when it returns (see WriteSafetensors). Throws FailedPrecondition, naming
-// the tensor, if a value is not finite.
+// Throws FailedPrecondition, naming the tensor, if a value is not finite.
+void CheckFiniteValues(const Checkpoint& checkpoint);
+
+// Writes all of it or nothing, on the disk when it returns (see WriteSafetensors). Throws what CheckFiniteValues
+// throws.
 void WriteCheckpoint(const std::string& path, const Checkpoint& checkpoint);
 
 // Throws NotFound for a missing file; DataLoss for one that is cut short, damaged or no checkpoint of ours;
@@ -41,7 +44,7 @@ Checkpoint ReadCheckpoint(const std::string& path);
 Graph GraphOf(const Checkpoint& checkpoint);
 
 // Restores the network. Throws FailedPrecondition for the checkpoint of another graph, naming the first line that
-// differs, or of another quantization method, naming the first tensor that does.
+// differs, and what Network::Load throws for another quantization method or a state that is malformed.
 void LoadNetwork(Network& network, const Checkpoint& checkpoint);
 
 // "run.safetensors" -> "run.best.safetensors", "run.log.jsonl"; another ending stays part of the name.

@@ -1,0 +1,373 @@
+#include "models/train/trainer.h"
+
+#include <cmath>
+#include <limits>
+#include <sstream>
+#include <utility>
+
+#include "models/data/loader.h"
+#include "models/graph/site.h"
+#include "models/quantized/cost.h"
+#include "models/train/device_batch.h"
+#include "models/train/evaluate.h"
+#include "ops/elementwise/elementwise.h"
+#include "ops/loss/loss.h"
+#include "runtime/autograd/tape.h"
+#include "runtime/base/error.h"
+#include "runtime/base/file.h"
+
+namespace bitgate {
+namespace {
+
+GroupsOptions Groups(const PhaseOptions& phase) { return {phase.weights, phase.gates, phase.ranges}; }
+
+void CheckPhase(const std::string& name, const PhaseOptions& phase) {
+  if (phase.epochs < 0) throw InvalidArgument("phase ", name, ": expected epochs of at least 0, got ", phase.epochs);
+  const GroupsOptions groups = Groups(phase);
+  for (int group = 0; group < kParameterGroups; ++group) {
+    CheckGroupOptions("phase " + name + ": " + ToString(static_cast<ParameterGroup>(group)), groups[group]);
+  }
+}
+
+LoaderOptions TrainLoading(const TrainerOptions& options) {
+  LoaderOptions loading;
+  loading.batch_size = options.batch_size;
+  loading.shuffle = true;
+  loading.seed = options.seed;
+  return loading;
+}
+
+}  // namespace
+
+struct Trainer::Impl {
+  Network& network;
+  Context& context;
+  Dataset train, test;
+  TrainerOptions options;
+  TrainerFiles files;
+  TrainerCallbacks callbacks;
+  Loader loader;
+  Tape tape;
+  std::unique_ptr<Optimizers> optimizers;
+  std::unique_ptr<TrainingLog> log;
+  TrainingProgress progress;
+
+  Impl(Network& network, const Dataset& train, const Dataset& test, const TrainerOptions& options,
+       const TrainerFiles& files, const TrainerCallbacks& callbacks)
+      : network(network),
+        context(network.context()),
+        train(train),
+        test(test),
+        options(options),
+        files(files),
+        callbacks(callbacks),
+        loader(train, PreprocessingOf(network.graph()), TrainLoading(options)) {
+    BeginPhase(network.frozen() ? Phase::kFineTune : Phase::kGates);
+  }
+
+  const PhaseOptions& phase() const { return progress.phase == Phase::kGates ? options.gates : options.fine_tune; }
+  int64_t steps_per_epoch() const { return loader.batches_per_epoch(); }
+  int64_t phase_step() const { return progress.epoch * steps_per_epoch() + progress.batch; }
+
+  void BeginPhase(Phase phase);
+  bool PhaseLeft() const;
+  void SwitchPhase();
+  void OpenFiles();
+
+  void RunEpoch();
+  void TrainStep(const Batch& batch);
+  void CheckFinite(double loss, double penalty) const;
+  Error Diverged(const std::string& got) const;
+  [[noreturn]] void Stop();
+
+  EpochSummary EndEpoch();
+  EvaluationResult EvaluateTest();
+  double Penalty();
+  void FillCosts(EpochSummary* summary);
+  void Save(const EpochSummary& summary);
+  Checkpoint Capture();
+
+  std::array<double, kParameterGroups> LearningRates(int64_t step) const;
+  StepSummary Summary() const;
+  std::string Place() const;
+};
+
+// -- Phases ----------------------------------------------------------------------------------------------------------
+
+void Trainer::Impl::BeginPhase(Phase phase) {
+  progress.phase = phase;
+  progress.epoch = 0;
+  progress.best_objective = std::numeric_limits<double>::infinity();
+  optimizers = std::make_unique<Optimizers>(context, network.parameters(), Groups(this->phase()));
+}
+
+bool Trainer::Impl::PhaseLeft() const {
+  return progress.epoch < phase().epochs || (progress.phase == Phase::kGates && options.fine_tune.epochs > 0);
+}
+
+void Trainer::Impl::SwitchPhase() {
+  const FreezeReport report = network.Freeze();
+  BeginPhase(Phase::kFineTune);
+  if (callbacks.frozen) callbacks.frozen(report);
+}
+
+// What cannot be written shall show before anything is computed.
+void Trainer::Impl::OpenFiles() {
+  if (files.checkpoint.empty() || log) return;
+  for (const std::string& path : {files.checkpoint, BestPath(files.checkpoint)}) AtomicFile probe(path);
+  log = std::make_unique<TrainingLog>(LogPath(files.checkpoint), progress.total_epochs);
+}
+
+// -- Steps -----------------------------------------------------------------------------------------------------------
+
+void Trainer::Impl::RunEpoch() {
+  loader.StartEpoch(progress.total_epochs, progress.batch);
+  while (const Batch* batch = loader.Next()) {
+    TrainStep(*batch);
+    if (callbacks.progress && !callbacks.progress(Summary())) Stop();
+  }
+  const EpochSummary summary = EndEpoch();
+  Save(summary);
+  if (callbacks.epoch_end) callbacks.epoch_end(summary);
+}
+
+void Trainer::Impl::TrainStep(const Batch& batch) {
+  const DeviceBatch on_device(context, network.graph().input_shape(), batch);
+  tape.Clear();
+  network.Watch(tape);
+  ForwardResult result;
+  Tensor loss, objective;
+  {
+    const Recording recording(context, tape);
+    result = network.Forward(on_device.images(), Mode::kTrain,
+                             RandomKey{options.seed, 0, static_cast<uint64_t>(progress.global_step)});
+    loss = SoftmaxCrossEntropy(context, result.logits, on_device.labels());
+    objective = result.penalty.defined() ? Add(context, loss, result.penalty) : loss;
+  }
+  const double loss_value = ScalarOf(context, loss);
+  const double penalty_value = result.penalty.defined() ? ScalarOf(context, result.penalty) : 0;
+  CheckFinite(loss_value, penalty_value);
+  progress.correct += CountCorrect(context, result.logits, on_device.labels());
+
+  tape.Backward(context, objective);
+  optimizers->Step(tape, phase_step() + 1, LearningRates(phase_step()));
+  tape.Clear();
+
+  progress.loss_sum += loss_value * static_cast<double>(batch.size);
+  progress.penalty_sum += penalty_value;
+  progress.images += batch.size;
+  ++progress.batch;
+  ++progress.global_step;
+}
+
+void Trainer::Impl::CheckFinite(double loss, double penalty) const {
+  if (std::isfinite(loss) && std::isfinite(penalty)) return;
+  std::ostringstream got;
+  got << "cross-entropy " << loss << " and penalty " << penalty;
+  throw Diverged(got.str());
+}
+
+Error Trainer::Impl::Diverged(const std::string& got) const {
+  return FailedPrecondition("training: expected finite losses and parameters, got ", got, " in ", Place(),
+                            "; a lower learning rate usually helps, or look for extreme values in the data and its ",
+                            "preprocessing",
+                            files.checkpoint.empty() ? "" : "; the last checkpoint is as it was before this epoch");
+}
+
+void Trainer::Impl::Stop() {
+  if (!files.checkpoint.empty()) WriteCheckpoint(files.checkpoint, Capture());
+  throw Cancelled("training: stopped on request in ", Place(),
+                  files.checkpoint.empty() ? "" : "; resuming " + files.checkpoint + " goes on from there");
+}
+
+std::array<double, kParameterGroups> Trainer::Impl::LearningRates(int64_t step) const {
+  const GroupsOptions groups = Groups(phase());
+  std::array<double, kParameterGroups> rates;
+  for (int group = 0; group < kParameterGroups; ++group) {
+    rates[group] =
+        groups[group].learning_rate * ScheduleFactor(groups[group].schedule, step, phase().epochs, steps_per_epoch());
+  }
+  return rates;
+}
+
+// -- The end of an epoch ---------------------------------------------------------------------------------------------
+
+EpochSummary Trainer::Impl::EndEpoch() {
+  const EvaluationResult evaluation = EvaluateTest();
+  EpochSummary summary;
+  summary.phase = progress.phase;
+  summary.epoch = progress.epoch + 1;
+  summary.epochs = phase().epochs;
+  summary.line = progress.total_epochs + 1;
+  summary.global_step = progress.global_step;
+  const StepSummary steps = Summary();
+  summary.train_loss = steps.loss;
+  summary.train_penalty = steps.penalty;
+  summary.train_accuracy = steps.accuracy;
+  summary.test_loss = evaluation.cross_entropy;
+  summary.test_accuracy = evaluation.accuracy();
+  summary.penalty = Penalty();
+  CheckFinite(summary.test_loss, summary.penalty);
+  summary.objective = summary.test_loss + summary.penalty;
+  summary.best = summary.objective < progress.best_objective;
+  summary.learning_rates = LearningRates(phase_step() - 1);
+  FillCosts(&summary);
+  return summary;
+}
+
+EvaluationResult Trainer::Impl::EvaluateTest() {
+  EvaluationOptions evaluation;
+  evaluation.batch_size = options.evaluation_batch_size;
+  bool stopped = false;
+  evaluation.progress = [&](int64_t images) {
+    if (!callbacks.progress) return true;
+    StepSummary summary = Summary();
+    summary.evaluating = true;
+    summary.evaluated_images = images;
+    stopped = !callbacks.progress(summary);
+    return !stopped;
+  };
+  try {
+    return Evaluate(network, test, evaluation);
+  } catch (const Error&) {
+    if (!stopped) throw;
+  }
+  Stop();  // all steps of the epoch are taken; resuming begins with this evaluation
+}
+
+// The regularizer as the epoch leaves it: it depends on parameters alone, so no data and no noise have a part in it.
+double Trainer::Impl::Penalty() {
+  if (network.frozen()) return 0;
+  Method& method = network.method();
+  const auto prepared = method.Begin(context, Mode::kTrain, RandomKey{}, Tensor());
+  const Tensor penalty = method.Penalty(context, *prepared);
+  return penalty.defined() ? ScalarOf(context, penalty) : 0;
+}
+
+void Trainer::Impl::FillCosts(EpochSummary* summary) {
+  const SiteStates states = network.States();
+  const NetworkCost cost = ComputeCost(network.graph(), states);
+  summary->relative_bops = cost.relative_bops();
+  summary->bytes = cost.bytes;
+  for (const Site& site : QuantizationSites(network.graph())) {
+    const SiteState& state = states.at(site.name);
+    const bool is_weight = site.role == Role::kWeight;
+    summary->sites.push_back(
+        {site.name, state.bits, is_weight, is_weight ? state.kept_channels : 0, is_weight ? site.channels : 0});
+  }
+}
+
+// In this order, each on the disk before the next begins. Killed before the last checkpoint is written, a resumed run
+// does this epoch again: it cuts the log back and writes the same best checkpoint over the one that is there. Were the
+// last written before the best, a kill between them would lose the best.
+void Trainer::Impl::Save(const EpochSummary& summary) {
+  Checkpoint checkpoint;
+  if (!files.checkpoint.empty()) checkpoint = Capture();
+  ++progress.epoch;
+  ++progress.total_epochs;
+  progress.batch = progress.images = progress.correct = 0;
+  progress.loss_sum = progress.penalty_sum = 0;
+  if (summary.best) progress.best_objective = summary.objective;
+  if (files.checkpoint.empty()) return;
+  checkpoint.progress = progress;
+  log->Append(summary, callbacks.log_fields ? callbacks.log_fields(summary) : LogFields());
+  if (summary.best) WriteCheckpoint(BestPath(files.checkpoint), checkpoint);
+  WriteCheckpoint(files.checkpoint, checkpoint);
+}
+
+Checkpoint Trainer::Impl::Capture() {
+  Checkpoint checkpoint = CaptureNetwork(network, files.configuration);
+  checkpoint.optimizer_tensors = optimizers->StateTensors();
+  checkpoint.progress = progress;
+  try {
+    CheckFiniteValues(checkpoint);
+  } catch (const Error& error) {
+    throw Diverged(error.what());  // a relu can hide it from the loss
+  }
+  return checkpoint;
+}
+
+// -- Telling ---------------------------------------------------------------------------------------------------------
+
+StepSummary Trainer::Impl::Summary() const {
+  const int64_t earlier = progress.total_epochs - progress.epoch;  // epochs of the phases before
+  const int64_t later = progress.phase == Phase::kGates ? options.fine_tune.epochs : 0;
+  StepSummary summary{};
+  summary.phase = progress.phase;
+  summary.epoch = progress.epoch + 1;
+  summary.epochs = phase().epochs;
+  summary.step = progress.batch;
+  summary.steps = steps_per_epoch();
+  summary.images = progress.images;
+  summary.images_per_epoch = train.size();
+  summary.loss = progress.images > 0 ? progress.loss_sum / progress.images : 0;
+  summary.penalty = progress.batch > 0 ? progress.penalty_sum / progress.batch : 0;
+  summary.accuracy = progress.images > 0 ? static_cast<double>(progress.correct) / progress.images : 0;
+  summary.evaluation_images = test.size();
+  summary.total_steps_done = progress.global_step;
+  summary.total_steps = (earlier + phase().epochs + later) * steps_per_epoch();
+  return summary;
+}
+
+std::string Trainer::Impl::Place() const {
+  return std::string("phase ") + ToString(progress.phase) + ", epoch " + std::to_string(progress.epoch + 1) +
+         ", after step " + std::to_string(progress.batch) + " of " + std::to_string(steps_per_epoch());
+}
+
+// -- Trainer ---------------------------------------------------------------------------------------------------------
+
+Trainer::Trainer(Network& network, const Dataset& train, const Dataset& test, const TrainerOptions& options,
+                 const TrainerFiles& files, const TrainerCallbacks& callbacks) {
+  CheckPhase("gates", options.gates);
+  CheckPhase("fine_tune", options.fine_tune);
+  CheckDataset("training images", network.graph(), train);
+  CheckDataset("test images", network.graph(), test);
+  if (options.evaluation_batch_size < 1) {
+    throw InvalidArgument("training: expected evaluation_batch_size of at least 1, got ",
+                          options.evaluation_batch_size);
+  }
+  impl_ = std::make_unique<Impl>(network, train, test, options, files, callbacks);
+}
+
+Trainer::~Trainer() = default;
+
+void Trainer::Resume(const Checkpoint& checkpoint) {
+  Impl& impl = *impl_;
+  LoadNetwork(impl.network, checkpoint);
+  impl.BeginPhase(impl.network.frozen() ? Phase::kFineTune : Phase::kGates);
+  if (!checkpoint.progress) return;
+  const TrainingProgress& progress = *checkpoint.progress;
+  if (progress.phase != impl.progress.phase) {
+    throw DataLoss(checkpoint.path, ": expected a network frozen in phase fine_tune alone, got phase ",
+                   ToString(progress.phase));
+  }
+  if (progress.epoch > impl.phase().epochs || progress.batch > impl.steps_per_epoch() ||
+      (progress.batch > 0 && progress.epoch == impl.phase().epochs)) {
+    throw FailedPrecondition(checkpoint.path, ": expected a place within ", impl.phase().epochs, " epochs of ",
+                             impl.steps_per_epoch(), " steps in phase ", ToString(progress.phase), ", got ",
+                             progress.epoch, " epochs and ", progress.batch, " steps");
+  }
+  impl.progress = progress;
+  try {
+    impl.optimizers->Load(checkpoint.optimizer_tensors);
+  } catch (const Error& error) {
+    throw Error(error.code(), checkpoint.path + ": " + error.what());
+  }
+}
+
+void Trainer::Run() {
+  Impl& impl = *impl_;
+  if (!impl.PhaseLeft()) return;
+  impl.OpenFiles();
+  while (impl.PhaseLeft()) {
+    if (impl.progress.epoch < impl.phase().epochs) {
+      impl.RunEpoch();
+    } else {
+      impl.SwitchPhase();
+    }
+  }
+}
+
+const TrainingProgress& Trainer::progress() const { return impl_->progress; }
+
+}  // namespace bitgate
