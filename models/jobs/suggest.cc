@@ -28,7 +28,7 @@ std::string LastPart(const std::string& name) { return name.substr(name.rfind('.
 
 std::string Closest(const std::string& name, const std::vector<std::string>& known) {
   std::string best;
-  size_t best_distance = std::max<size_t>(name.size() / 3, 1) + 1;
+  size_t best_distance = (name.size() < 4 ? 1 : std::max<size_t>(name.size() / 3, 2)) + 1;
   for (const std::string& candidate : known) {
     size_t distance = EditDistance(name, candidate);
     if (name.find('.') == std::string::npos) distance = std::min(distance, EditDistance(name, LastPart(candidate)));
