@@ -118,6 +118,25 @@ std::string Network::SaveState() const {
   return state.dump();
 }
 
+// Throws FailedPrecondition at the first name or shape in which `given` is not `mine`.
+void Network::CheckTensors(const std::map<std::string, Tensor>& given, const std::map<std::string, Tensor>& mine) const {
+  for (const auto& [name, tensor] : mine) {
+    const auto found = given.find(name);
+    if (found == given.end()) {
+      throw FailedPrecondition("network ", graph_.name(), ": expected a tensor ", name, tensor.shape(), ", got none");
+    }
+    if (found->second.shape() != tensor.shape() || found->second.dtype() != tensor.dtype()) {
+      throw FailedPrecondition("network ", graph_.name(), ": expected ", name, tensor.shape(), " in float32, got ",
+                               ToString(found->second.dtype()), found->second.shape());
+    }
+  }
+  for (const auto& [name, tensor] : given) {
+    if (mine.count(name) == 0) {
+      throw FailedPrecondition("network ", graph_.name(), ": expected no tensor ", name, ", got ", tensor.shape());
+    }
+  }
+}
+
 void Network::Load(const std::map<std::string, Tensor>& tensors, const std::string& text) {
   const auto state = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!state.is_object() || !state.contains("frozen") || !state.at("frozen").is_boolean() ||
@@ -130,28 +149,15 @@ void Network::Load(const std::map<std::string, Tensor>& tensors, const std::stri
     frozen_ = true;
   } else if (frozen_) {
     throw FailedPrecondition("network ", graph_.name(), ": is frozen, and the state to load is not");
-  } else {
-    method_->LoadState(method_state);
   }
   const auto mine = StateTensors();
+  CheckTensors(tensors, mine);
+  method_->LoadState(method_state);
   for (const auto& [name, tensor] : mine) {
-    const auto found = tensors.find(name);
-    if (found == tensors.end()) {
-      throw FailedPrecondition("network ", graph_.name(), ": expected a tensor ", name, tensor.shape(), ", got none");
-    }
-    if (found->second.shape() != tensor.shape() || found->second.dtype() != tensor.dtype()) {
-      throw FailedPrecondition("network ", graph_.name(), ": expected ", name, tensor.shape(), " in float32, got ",
-                               ToString(found->second.dtype()), found->second.shape());
-    }
-    context_.backend().CopyFromHost(tensor.raw_data(), found->second.raw_data(),
+    context_.backend().CopyFromHost(tensor.raw_data(), tensors.at(name).raw_data(),
                                     static_cast<size_t>(tensor.size()) * sizeof(float));
   }
-  for (const auto& [name, tensor] : tensors) {
-    if (mine.count(name) == 0) {
-      throw FailedPrecondition("network ", graph_.name(), ": expected no tensor ", name, ", got ", tensor.shape());
-    }
-  }
-  std::vector<std::string> known;  // reported when the network was frozen
+  std::vector<std::string> known;  // was reported when the network was frozen
   if (frozen_) MaskPaddedConstants(&known);
 }
 

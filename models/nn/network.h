@@ -93,6 +93,7 @@ class Network {
   void PlanSteps();
   void PlanRelu(int relu);
   void ReplaceMethod(std::unique_ptr<Method> method);
+  void CheckTensors(const std::map<std::string, Tensor>& given, const std::map<std::string, Tensor>& mine) const;
   void MaskPaddedConstants(std::vector<std::string>* notes);
   Tensor RunStep(int index, const Prepared& prepared, std::vector<Tensor>& values);
   Parameter* FindParameter(const std::string& name);
