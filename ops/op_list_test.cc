@@ -43,7 +43,8 @@ struct GradientCase {
   std::vector<Tensor> inputs;  // those of float32 are differentiated
 };
 
-// Values 1/16 apart, in random order, none within 1/32 of 0: moving each by less than 1/32 changes no maximum and no sign.
+// Values 1/16 apart, in random order, none within 1/32 of 0: moving each by less than 1/32 changes no maximum and no
+// sign.
 Tensor Separated(Context& context, const Shape& shape) {
   const auto keys = testing::RandomValues(shape.size(), 9);
   std::vector<float> values(keys.size());
@@ -58,17 +59,22 @@ Tensor Separated(Context& context, const Shape& shape) {
 using In = const std::vector<Tensor>&;
 
 std::map<std::string, GradientCase> GradientCases(Context& context) {
-  const auto random = [&](const Shape& shape) { return RandomTensor(context, shape, static_cast<uint32_t>(shape.size())); };
+  const auto random = [&](const Shape& shape) {
+    return RandomTensor(context, shape, static_cast<uint32_t>(shape.size()));
+  };
   const Tensor labels = FromHost<int32_t>(context, {2, 0, 4}, {3});
   const Tensor image = Separated(context, {2, 5, 6, 3});
   const Pool2dParams pool{{3, 2}, {2, 2}, {1, 0}};
   return {
       {"Conv2d",
-       {[](Context& c, In x) { return Conv2d(c, x[0], x[1], x[2], {{2, 1}, {1, 0}}); },
+       {[](Context& c, In x) {
+          return Conv2d(c, x[0], x[1], x[2], {{2, 1}, {1, 0}});
+        },
         {random({2, 5, 6, 3}), random({4, 3, 2, 3}), random({4})}}},
       {"Linear",
        {[](Context& c, In x) { return Linear(c, x[0], x[1], x[2]); }, {random({5, 7}), random({3, 7}), random({3})}}},
-      {"MatMul", {[](Context& c, In x) { return MatMul(c, x[0], x[1], true, false); }, {random({7, 5}), random({7, 3})}}},
+      {"MatMul",
+       {[](Context& c, In x) { return MatMul(c, x[0], x[1], true, false); }, {random({7, 5}), random({7, 3})}}},
       {"Sum", {[](Context& c, In x) { return Sum(c, x[0]); }, {random({3, 7})}}},
       {"Mean", {[](Context& c, In x) { return Mean(c, x[0]); }, {random({3, 7})}}},
       {"SumRows", {[](Context& c, In x) { return SumRows(c, x[0]); }, {random({3, 7})}}},
@@ -76,7 +82,11 @@ std::map<std::string, GradientCase> GradientCases(Context& context) {
       {"Add", {[](Context& c, In x) { return Add(c, x[0], x[1]); }, {random({19}), random({19})}}},
       {"Mul", {[](Context& c, In x) { return Mul(c, x[0], x[1]); }, {random({19}), random({19})}}},
       {"Scale", {[](Context& c, In x) { return Scale(c, x[0], -1.5f); }, {random({19})}}},
-      {"Reshape", {[](Context& c, In x) { return Reshape(c, x[0], {3, 4}); }, {random({2, 6})}}},
+      {"Reshape",
+       {[](Context& c, In x) {
+          return Reshape(c, x[0], {3, 4});
+        },
+        {random({2, 6})}}},
       {"Flatten", {[](Context& c, In x) { return Flatten(c, x[0]); }, {random({2, 3, 4})}}},
       {"Slice", {[](Context& c, In x) { return Slice(c, x[0], 3, 11); }, {random({19})}}},
       {"MaxPool2d", {[=](Context& c, In x) { return MaxPool2d(c, x[0], pool); }, {image}}},

@@ -57,10 +57,10 @@ std::vector<Tensor> RunWithGradients(Context& context, const Forward& forward, s
     results[0] = forward(context, inputs);
     // A loss that hands `weights` to the op without any arithmetic of its own.
     Tensor loss = FromHost<float>(context, {0.0f}, {1});
-    RecordOp(context, {&results[0]}, loss, [weights, shape = results[0].shape()](Context&, const Tensor&,
-                                                                                 GradientSink& sink) {
-      sink.Set(0, ReshapeView(weights, shape));
-    });
+    RecordOp(context, {&results[0]}, loss,
+             [weights, shape = results[0].shape()](Context&, const Tensor&, GradientSink& sink) {
+               sink.Set(0, ReshapeView(weights, shape));
+             });
     tape.Backward(context, loss);
   }
   for (const Tensor& input : inputs) {

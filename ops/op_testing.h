@@ -59,9 +59,9 @@ std::vector<uint32_t> BitsOf(const std::vector<float>& values);
 std::vector<Isa> IsasToTest();
 
 // The kernel `name` of the given instruction set.
-#define BG_KERNEL_OF(isa, name)                                            \
-  ((isa) == ::bitgate::Isa::kAvx512 ? &::bitgate::cpu::avx512::name        \
-   : (isa) == ::bitgate::Isa::kAvx2 ? &::bitgate::cpu::avx2::name          \
+#define BG_KERNEL_OF(isa, name)                                     \
+  ((isa) == ::bitgate::Isa::kAvx512 ? &::bitgate::cpu::avx512::name \
+   : (isa) == ::bitgate::Isa::kAvx2 ? &::bitgate::cpu::avx2::name   \
                                     : &::bitgate::cpu::scalar::name)
 
 // Sizes around the vector width and the block size of the loop drivers.

@@ -32,8 +32,7 @@ void CheckOperandShape(const Context& context, const char* op, const char* opera
   }
 }
 
-int64_t WindowPlaces(const char* op, const char* axis, int64_t size, int64_t kernel, int64_t stride,
-                     int64_t padding) {
+int64_t WindowPlaces(const char* op, const char* axis, int64_t size, int64_t kernel, int64_t stride, int64_t padding) {
   if (kernel < 1 || stride < 1) {
     throw InvalidArgument(op, ": expected kernel and stride of at least 1, got kernel ", kernel, " and stride ", stride,
                           " along the ", axis);

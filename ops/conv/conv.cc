@@ -18,8 +18,10 @@ Shape CheckAndInferShape(const Context& context, const Tensor& x, const Tensor& 
   CheckOperand(context, "conv2d", "w", w, 4);
   const Shape &xs = x.shape(), &ws = w.shape();
   if (params.groups < 1 || w.size() == 0 || ws[0] % params.groups != 0 || xs[3] != ws[3] * params.groups) {
-    throw InvalidArgument("conv2d: expected w of shape [o, kh, kw, c / groups] for x [n, h, w, c], o a multiple of "
-                          "groups, got w ", ws, ", x ", xs, " and ", params.groups, " groups");
+    throw InvalidArgument(
+        "conv2d: expected w of shape [o, kh, kw, c / groups] for x [n, h, w, c], o a multiple of "
+        "groups, got w ",
+        ws, ", x ", xs, " and ", params.groups, " groups");
   }
   if (bias.defined()) CheckOperandShape(context, "conv2d", "bias", bias, {ws[0]});
   return {xs[0], WindowPlaces("conv2d", "height", xs[1], ws[1], params.stride[0], params.padding[0]),

@@ -21,8 +21,8 @@ struct Conv2dParams {
 
 // y[n, p, q, o] = activation(sum over r, s, i of x[n, p*stride - padding + r, q*stride - padding + s, i] w[o, r, s, i]
 //                            + bias[o])
-// x [n, h, w, c], w [o, kh, kw, c / groups], bias [o] or undefined; y [n, p, q, o]. With groups, output channels come in
-// `groups` equal runs, each reading its own run of c / groups input channels. float32, contiguous; only n may be 0.
+// x [n, h, w, c], w [o, kh, kw, c / groups], bias [o] or undefined; y [n, p, q, o]. With groups, output channels come
+// in `groups` equal runs, each reading its own run of c / groups input channels. float32, contiguous; only n may be 0.
 // Saves x and w, and y when there is an activation.
 Tensor Conv2d(Context& context, const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dParams& params = {});
 

@@ -33,8 +33,7 @@ memory::dims WeightDimensions(const Shape& s, int64_t groups) {
 
 Descriptor PlainWeights(const Shape& s, int64_t groups) {
   const int64_t o = s[1] * s[2] * s[3], h = s[2] * s[3], w = s[3];
-  const memory::dims strides =
-      groups == 1 ? memory::dims{o, 1, h, w} : memory::dims{o * (s[0] / groups), o, 1, h, w};
+  const memory::dims strides = groups == 1 ? memory::dims{o, 1, h, w} : memory::dims{o * (s[0] / groups), o, 1, h, w};
   return Descriptor(WeightDimensions(s, groups), memory::data_type::f32, strides);
 }
 
@@ -119,9 +118,8 @@ std::shared_ptr<ConvPlan> FindPlan(KernelContext& context, const char* kernel, M
   PlanKey key(kernel, {Threads(), params.groups, with_bias, static_cast<int64_t>(params.activation), params.stride[0],
                        params.stride[1], params.padding[0], params.padding[1], y[3], w[1], w[2]});
   for (int64_t dimension : x) key.Append(dimension);
-  return context.plans.Get<ConvPlan>(key, [&] {
-    return make(context.libraries.onednn().engine, Problem(x, y, w, with_bias, params));
-  });
+  return context.plans.Get<ConvPlan>(
+      key, [&] { return make(context.libraries.onednn().engine, Problem(x, y, w, with_bias, params)); });
 }
 
 // Where this call's copy of the weights and the scratchpad lie in the workspace.

@@ -14,8 +14,7 @@ void Conv2dForward(KernelContext& context, View y, ConstView x, ConstView w, Con
                    const Conv2dParams& params);
 
 // The gradients of the convolution without its activation. `grad_bias` may be absent.
-void Conv2dBackwardData(KernelContext& context, View grad_x, ConstView grad_y, ConstView w,
-                        const Conv2dParams& params);
+void Conv2dBackwardData(KernelContext& context, View grad_x, ConstView grad_y, ConstView w, const Conv2dParams& params);
 void Conv2dBackwardWeights(KernelContext& context, View grad_w, View grad_bias, ConstView grad_y, ConstView x,
                            const Conv2dParams& params);
 

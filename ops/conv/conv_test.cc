@@ -22,17 +22,17 @@ struct Case {
 std::vector<Case> Cases() {
   const Activation relu = Activation::kRelu;
   return {
-      {{2, 7, 9, 3}, {5, 3, 3, 3}, {}},                                      // odd channels
-      {{2, 7, 9, 3}, {5, 3, 3, 3}, {}, false},                               // no bias
-      {{3, 12, 12, 1}, {32, 5, 5, 1}, {{1, 1}, {0, 0}, 1, relu}},            // LeNet-5's first layer
-      {{2, 12, 12, 32}, {64, 5, 5, 32}, {{1, 1}, {0, 0}, 1, relu}},          // and its second
-      {{2, 8, 8, 15}, {17, 3, 3, 15}, {{2, 2}, {1, 1}, 1, relu}},            // vector width +-1, stride
-      {{1, 6, 8, 16}, {16, 3, 5, 16}, {{1, 2}, {1, 2}}},                     // unequal sides
-      {{2, 5, 5, 8}, {12, 3, 3, 2}, {{1, 1}, {1, 1}, 4}},                    // groups
-      {{2, 9, 9, 16}, {16, 3, 3, 1}, {{2, 2}, {1, 1}, 16, relu}},            // depthwise
-      {{1, 4, 4, 1}, {1, 4, 4, 1}, {}},                                      // one output
-      {{1, 1, 1, 1}, {1, 1, 1, 1}, {{1, 1}, {1, 1}}},                        // padding as wide as the kernel
-      {{4, 6, 7, 10}, {3, 1, 1, 10}, {{3, 2}, {0, 0}}},                      // elements between windows
+      {{2, 7, 9, 3}, {5, 3, 3, 3}, {}},                              // odd channels
+      {{2, 7, 9, 3}, {5, 3, 3, 3}, {}, false},                       // no bias
+      {{3, 12, 12, 1}, {32, 5, 5, 1}, {{1, 1}, {0, 0}, 1, relu}},    // LeNet-5's first layer
+      {{2, 12, 12, 32}, {64, 5, 5, 32}, {{1, 1}, {0, 0}, 1, relu}},  // and its second
+      {{2, 8, 8, 15}, {17, 3, 3, 15}, {{2, 2}, {1, 1}, 1, relu}},    // vector width +-1, stride
+      {{1, 6, 8, 16}, {16, 3, 5, 16}, {{1, 2}, {1, 2}}},             // unequal sides
+      {{2, 5, 5, 8}, {12, 3, 3, 2}, {{1, 1}, {1, 1}, 4}},            // groups
+      {{2, 9, 9, 16}, {16, 3, 3, 1}, {{2, 2}, {1, 1}, 16, relu}},    // depthwise
+      {{1, 4, 4, 1}, {1, 4, 4, 1}, {}},                              // one output
+      {{1, 1, 1, 1}, {1, 1, 1, 1}, {{1, 1}, {1, 1}}},                // padding as wide as the kernel
+      {{4, 6, 7, 10}, {3, 1, 1, 10}, {{3, 2}, {0, 0}}},              // elements between windows
   };
 }
 
@@ -63,7 +63,8 @@ void ForEachTerm(const Case& test, const Shape& y, Visit visit) {
   }
 }
 
-std::vector<Tensor> Differentiate(Context& context, const Case& test, const std::vector<Tensor>& inputs, const Tensor& g) {
+std::vector<Tensor> Differentiate(Context& context, const Case& test, const std::vector<Tensor>& inputs,
+                                  const Tensor& g) {
   return testing::RunWithGradients(
       context,
       [&test](Context& c, const std::vector<Tensor>& in) { return Conv2d(c, in[0], in[1], in[2], test.params); },

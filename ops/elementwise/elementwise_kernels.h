@@ -8,12 +8,10 @@
 
 namespace bitgate {
 
-BG_PER_ISA(
-    void Relu(KernelContext& context, View y, ConstView x, int64_t size);
-    void ReluBackward(KernelContext& context, View grad_x, ConstView y, ConstView grad_y, int64_t size);
-    void Mul(KernelContext& context, View y, ConstView a, ConstView b, int64_t size);
-    void Scale(KernelContext& context, View y, ConstView x, float factor, int64_t size);
-)
+BG_PER_ISA(void Relu(KernelContext& context, View y, ConstView x, int64_t size);
+           void ReluBackward(KernelContext& context, View grad_x, ConstView y, ConstView grad_y, int64_t size);
+           void Mul(KernelContext& context, View y, ConstView a, ConstView b, int64_t size);
+           void Scale(KernelContext& context, View y, ConstView x, float factor, int64_t size);)
 
 }  // namespace bitgate
 

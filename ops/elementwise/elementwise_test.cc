@@ -23,21 +23,30 @@ TEST(Elementwise, ForwardAndGradients) {
     const Tensor g = RandomTensor(context, {size}, 3);
     const auto av = ToHost<float>(context, a), bv = ToHost<float>(context, b), gv = ToHost<float>(context, g);
     using Inputs = std::vector<Tensor>;
-    const auto relu = RunWithGradients(context, [](Context& c, const Inputs& in) { return Relu(c, in[0]); }, {a}, g);
-    const auto add =
-        RunWithGradients(context, [](Context& c, const Inputs& in) { return Add(c, in[0], in[1]); }, {a, b}, g);
-    const auto mul =
-        RunWithGradients(context, [](Context& c, const Inputs& in) { return Mul(c, in[0], in[1]); }, {a, b}, g);
-    const auto scale =
-        RunWithGradients(context, [](Context& c, const Inputs& in) { return Scale(c, in[0], -0.3f); }, {a}, g);
+    const auto relu = RunWithGradients(
+        context, [](Context& c, const Inputs& in) { return Relu(c, in[0]); }, {a}, g);
+    const auto add = RunWithGradients(
+        context, [](Context& c, const Inputs& in) { return Add(c, in[0], in[1]); }, {a, b}, g);
+    const auto mul = RunWithGradients(
+        context, [](Context& c, const Inputs& in) { return Mul(c, in[0], in[1]); }, {a, b}, g);
+    const auto scale = RunWithGradients(
+        context, [](Context& c, const Inputs& in) { return Scale(c, in[0], -0.3f); }, {a}, g);
     std::vector<std::vector<float>> actual, expected(11, std::vector<float>(size));
     for (const auto* group : {&relu, &add, &mul, &scale}) {
       for (const Tensor& t : *group) actual.push_back(ToHost<float>(context, t));
     }
     for (int64_t i = 0; i < size; ++i) {
-      const float row[] = {std::max(av[i], 0.0f), av[i] > 0 ? gv[i] : 0.0f, av[i] + bv[i], gv[i], gv[i],
-                           av[i] * bv[i],         bv[i] * gv[i],            av[i] * gv[i], -0.3f * av[i],
-                           -0.3f * gv[i],         0};
+      const float row[] = {std::max(av[i], 0.0f),
+                           av[i] > 0 ? gv[i] : 0.0f,
+                           av[i] + bv[i],
+                           gv[i],
+                           gv[i],
+                           av[i] * bv[i],
+                           bv[i] * gv[i],
+                           av[i] * gv[i],
+                           -0.3f * av[i],
+                           -0.3f * gv[i],
+                           0};
       for (int k = 0; k < 11; ++k) expected[k][i] = row[k];
     }
     expected.pop_back();
@@ -103,8 +112,11 @@ TEST(Elementwise, BadOperands) {
   ExpectInvalid([&] { Add(context, a, b); }, {"add: expected b of shape [2, 3], got [3, 2]"});
   ExpectInvalid([&] { Mul(context, a, i); }, {"mul: expected b of dtype float32, got int32"});
   ExpectInvalid([&] { Relu(context, Tensor()); }, {"relu: expected x to be defined, got an undefined tensor"});
-  ExpectInvalid([&] { Scale(context, PermuteView(a, {1, 0}), 2); },
-                {"scale: expected x to be contiguous, got a strided view of shape [3, 2]"});
+  ExpectInvalid(
+      [&] {
+        Scale(context, PermuteView(a, {1, 0}), 2);
+      },
+      {"scale: expected x to be contiguous, got a strided view of shape [3, 2]"});
 }
 
 }  // namespace

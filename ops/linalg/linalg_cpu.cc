@@ -46,8 +46,7 @@ void MatMul(KernelContext& context, View y, ConstView a, ConstView b, ConstView 
     OneDnn& onednn = context.libraries.onednn();
     const PlanKey key("matmul", {Threads(), m, k, n, params.transpose_a, params.transpose_b, with_bias,
                                  static_cast<int64_t>(params.activation)});
-    const auto plan =
-        context.plans.Get<MatMulPlan>(key, [&] { return MakePlan(onednn, m, k, n, with_bias, params); });
+    const auto plan = context.plans.Get<MatMulPlan>(key, [&] { return MakePlan(onednn, m, k, n, with_bias, params); });
     plan->product.Run(onednn.stream, {{DNNL_ARG_SRC, a.data},
                                       {DNNL_ARG_WEIGHTS, b.data},
                                       {DNNL_ARG_BIAS, bias.data},

@@ -41,9 +41,8 @@ Tensor SoftmaxCrossEntropy(Context& context, const Tensor& logits, const Tensor&
   RecordOp(context, {&logits}, loss, [gradient](Context& context, const Tensor& grad_loss, GradientSink& sink) {
     Tensor grad_logits = Empty(context, gradient.shape());
     constexpr KernelTable<decltype(cpu::ScaleByTensor)> kBackward{&cpu::ScaleByTensor, nullptr};
-    kBackward.For(context.device(), "softmax_cross_entropy backward")(context.kernel(), grad_logits.view(),
-                                                                     gradient.view(), grad_loss.view(),
-                                                                     gradient.size());
+    kBackward.For(context.device(), "softmax_cross_entropy backward")(
+        context.kernel(), grad_logits.view(), gradient.view(), grad_loss.view(), gradient.size());
     sink.Set(0, grad_logits);
   });
   return loss;

@@ -33,8 +33,7 @@ void SoftmaxCrossEntropy(KernelContext& context, View loss, View grad_logits, Co
   ParallelFor(rows, 1 + kGrain / classes, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
       float* grad = grad_logits.data == nullptr ? nullptr : grad_logits.As() + r * classes;
-      losses[r] =
-          CrossEntropyRow(logits.As() + r * classes, classes, labels.As<int32_t>()[r], 1.0 / rows, grad);
+      losses[r] = CrossEntropyRow(logits.As() + r * classes, classes, labels.As<int32_t>()[r], 1.0 / rows, grad);
     }
   });
   double sum = 0;

@@ -64,8 +64,8 @@ TEST(SoftmaxCrossEntropy, StableForLargeLogits) {
 
 TEST(SoftmaxCrossEntropy, NaNReachesTheLoss) {
   Context context;
-  const Tensor loss = SoftmaxCrossEntropy(context, FromHost<float>(context, {0, NAN, 1}, {1, 3}),
-                                          FromHost<int32_t>(context, {0}, {1}));
+  const Tensor loss =
+      SoftmaxCrossEntropy(context, FromHost<float>(context, {0, NAN, 1}, {1, 3}), FromHost<int32_t>(context, {0}, {1}));
   EXPECT_TRUE(std::isnan(ToHost<float>(context, loss)[0]));
 }
 
@@ -87,18 +87,33 @@ TEST(Loss, BadOperands) {
   const auto labels = [&](std::vector<int32_t> values) {
     return FromHost(context, values, {static_cast<int64_t>(values.size())});
   };
-  ExpectInvalid([&] { SoftmaxCrossEntropy(context, logits, labels({0, 4, 1})); },
-                {"softmax_cross_entropy: expected labels in [0, 4), got 4 at index 1"});
-  ExpectInvalid([&] { CountCorrect(context, logits, labels({0, 1, -1})); },
-                {"count_correct: expected labels in [0, 4), got -1 at index 2"});
-  ExpectInvalid([&] { SoftmaxCrossEntropy(context, logits, labels({0, 1})); },
-                {"softmax_cross_entropy: expected labels of shape [3], got [2]"});
+  ExpectInvalid(
+      [&] {
+        SoftmaxCrossEntropy(context, logits, labels({0, 4, 1}));
+      },
+      {"softmax_cross_entropy: expected labels in [0, 4), got 4 at index 1"});
+  ExpectInvalid(
+      [&] {
+        CountCorrect(context, logits, labels({0, 1, -1}));
+      },
+      {"count_correct: expected labels in [0, 4), got -1 at index 2"});
+  ExpectInvalid(
+      [&] {
+        SoftmaxCrossEntropy(context, logits, labels({0, 1}));
+      },
+      {"softmax_cross_entropy: expected labels of shape [3], got [2]"});
   ExpectInvalid([&] { SoftmaxCrossEntropy(context, logits, Zeros(context, {3})); },
                 {"expected labels of dtype int32, got float32"});
-  ExpectInvalid([&] { SoftmaxCrossEntropy(context, Zeros(context, {0, 4}), labels({})); },
-                {"expected at least one row", "[0, 4]"});
-  ExpectInvalid([&] { SoftmaxCrossEntropy(context, Zeros(context, {3, 0}), labels({0, 0, 0})); },
-                {"at least one class", "[3, 0]"});
+  ExpectInvalid(
+      [&] {
+        SoftmaxCrossEntropy(context, Zeros(context, {0, 4}), labels({}));
+      },
+      {"expected at least one row", "[0, 4]"});
+  ExpectInvalid(
+      [&] {
+        SoftmaxCrossEntropy(context, Zeros(context, {3, 0}), labels({0, 0, 0}));
+      },
+      {"at least one class", "[3, 0]"});
 }
 
 }  // namespace

@@ -60,13 +60,20 @@ std::vector<RowUpdate> CheckUpdates(const Context& context, const char* op, cons
                               update.parameter.shape(), ", got shape ", update.gradient.shape());
       }
     }
-    RowUpdate row{update.parameter.data<float>(), DataOrNull(update.gradient), nullptr, nullptr,
-                  DataOrNull(update.gain), DataOrNull(update.decay), extent.rows, extent.elements, update.low,
+    RowUpdate row{update.parameter.data<float>(),
+                  DataOrNull(update.gradient),
+                  nullptr,
+                  nullptr,
+                  DataOrNull(update.gain),
+                  DataOrNull(update.decay),
+                  extent.rows,
+                  extent.elements,
+                  update.low,
                   update.high};
-    if (moments >= 1) row.first_moment = CheckMoment(context, op, name + "first_moment", update.first_moment,
-                                                     update.parameter);
-    if (moments >= 2) row.second_moment = CheckMoment(context, op, name + "second_moment", update.second_moment,
-                                                      update.parameter);
+    if (moments >= 1)
+      row.first_moment = CheckMoment(context, op, name + "first_moment", update.first_moment, update.parameter);
+    if (moments >= 2)
+      row.second_moment = CheckMoment(context, op, name + "second_moment", update.second_moment, update.parameter);
     if (extent.rows * extent.elements > 0) rows.push_back(row);
   }
   return rows;
@@ -74,8 +81,7 @@ std::vector<RowUpdate> CheckUpdates(const Context& context, const char* op, cons
 
 }  // namespace
 
-void AdamStep(Context& context, const std::vector<ParameterUpdate>& updates, const AdamOptions& options,
-              int64_t step) {
+void AdamStep(Context& context, const std::vector<ParameterUpdate>& updates, const AdamOptions& options, int64_t step) {
   if (step < 1) throw InvalidArgument("adam_step: expected a step of at least 1, got ", step);
   if (!(options.beta1 >= 0 && options.beta1 < 1 && options.beta2 >= 0 && options.beta2 < 1)) {
     throw InvalidArgument("adam_step: expected betas in [0, 1), got ", options.beta1, " and ", options.beta2);

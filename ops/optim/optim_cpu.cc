@@ -58,8 +58,7 @@ BG_INLINE void UpdateSegment(const RowUpdate& update, int64_t begin, int64_t end
     }
     if (i < row_end) {
       UpdateLanes<kMoments, false>(element, coefficients, update.parameter + i, at(update.first_moment, i),
-                                   at(update.second_moment, i), at(gradient, i - shift),
-                                   static_cast<int>(row_end - i));
+                                   at(update.second_moment, i), at(gradient, i - shift), static_cast<int>(row_end - i));
       i = row_end;
     }
   }
@@ -87,14 +86,15 @@ BG_INLINE void UpdateAll(const RowUpdate* updates, int64_t count, float weight_d
 
 void AdamStep(KernelContext&, const RowUpdate* updates, int64_t count, const AdamCoefficients<float>& coefficients,
               float weight_decay) {
-  const AdamCoefficients<Vec> c = {
-      Broadcast(coefficients.beta1),     Broadcast(coefficients.one_minus_beta1),
-      Broadcast(coefficients.beta2),     Broadcast(coefficients.one_minus_beta2),
-      Broadcast(coefficients.step_size), Broadcast(coefficients.second_scale),
-      Broadcast(coefficients.epsilon)};
-  UpdateAll<2>(updates, count, weight_decay,
-               [&c](Vec grad, Vec& p, Vec& m, Vec& v, const Row& row)
-                   __attribute__((always_inline)) { AdamElement(grad, p, m, v, c, row); });
+  const AdamCoefficients<Vec> c = {Broadcast(coefficients.beta1),     Broadcast(coefficients.one_minus_beta1),
+                                   Broadcast(coefficients.beta2),     Broadcast(coefficients.one_minus_beta2),
+                                   Broadcast(coefficients.step_size), Broadcast(coefficients.second_scale),
+                                   Broadcast(coefficients.epsilon)};
+  UpdateAll<2>(
+      updates, count,
+      weight_decay, [&c](Vec grad, Vec & p, Vec & m, Vec & v, const Row& row) __attribute__((always_inline)) {
+        AdamElement(grad, p, m, v, c, row);
+      });
 }
 
 void SgdStep(KernelContext&, const RowUpdate* updates, int64_t count, SgdKind kind,
@@ -102,19 +102,25 @@ void SgdStep(KernelContext&, const RowUpdate* updates, int64_t count, SgdKind ki
   const SgdCoefficients<Vec> c = {Broadcast(coefficients.learning_rate), Broadcast(coefficients.momentum)};
   switch (kind) {
     case SgdKind::kPlain:
-      UpdateAll<0>(updates, count, weight_decay,
-                   [&c](Vec grad, Vec& p, Vec&, Vec&, const Row& row)
-                       __attribute__((always_inline)) { SgdElement(grad, p, c, row); });
+      UpdateAll<0>(
+          updates, count,
+          weight_decay, [&c](Vec grad, Vec & p, Vec&, Vec&, const Row& row) __attribute__((always_inline)) {
+            SgdElement(grad, p, c, row);
+          });
       break;
     case SgdKind::kMomentum:
-      UpdateAll<1>(updates, count, weight_decay,
-                   [&c](Vec grad, Vec& p, Vec& m, Vec&, const Row& row)
-                       __attribute__((always_inline)) { MomentumElement(grad, p, m, c, row); });
+      UpdateAll<1>(
+          updates, count,
+          weight_decay, [&c](Vec grad, Vec & p, Vec & m, Vec&, const Row& row) __attribute__((always_inline)) {
+            MomentumElement(grad, p, m, c, row);
+          });
       break;
     case SgdKind::kNesterov:
-      UpdateAll<1>(updates, count, weight_decay,
-                   [&c](Vec grad, Vec& p, Vec& m, Vec&, const Row& row)
-                       __attribute__((always_inline)) { NesterovElement(grad, p, m, c, row); });
+      UpdateAll<1>(
+          updates, count,
+          weight_decay, [&c](Vec grad, Vec & p, Vec & m, Vec&, const Row& row) __attribute__((always_inline)) {
+            NesterovElement(grad, p, m, c, row);
+          });
       break;
   }
 }

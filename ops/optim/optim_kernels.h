@@ -23,12 +23,10 @@ struct RowUpdate {
 enum class SgdKind : int { kPlain = 0, kMomentum = 1, kNesterov = 2 };
 
 // `updates` are `count` updates whose rows and elements are at least 1.
-BG_PER_ISA(
-    void AdamStep(KernelContext& context, const RowUpdate* updates, int64_t count,
-                  const AdamCoefficients<float>& coefficients, float weight_decay);
-    void SgdStep(KernelContext& context, const RowUpdate* updates, int64_t count, SgdKind kind,
-                 const SgdCoefficients<float>& coefficients, float weight_decay);
-)
+BG_PER_ISA(void AdamStep(KernelContext& context, const RowUpdate* updates, int64_t count,
+                         const AdamCoefficients<float>& coefficients, float weight_decay);
+           void SgdStep(KernelContext& context, const RowUpdate* updates, int64_t count, SgdKind kind,
+                        const SgdCoefficients<float>& coefficients, float weight_decay);)
 
 }  // namespace bitgate
 

@@ -123,8 +123,7 @@ TEST(AdamStep, FirstStepIsTheLearningRate) {
   u.gradient = FromHost<float>(context, {0.5f, -20}, {2});
   u.first_moment = Zeros(context, {2}), u.second_moment = Zeros(context, {2});
   AdamStep(context, {u}, {}, 1);
-  EXPECT_THAT(ToHost<float>(context, u.parameter),
-              ::testing::Pointwise(::testing::FloatNear(1e-7f), {0.999f, 1.001f}));
+  EXPECT_THAT(ToHost<float>(context, u.parameter), ::testing::Pointwise(::testing::FloatNear(1e-7f), {0.999f, 1.001f}));
 }
 
 TEST(AdamStep, Clamps) {
@@ -217,7 +216,8 @@ TEST(Optim, BadOperands) {
     };
   };
   using U = ParameterUpdate;
-  ExpectInvalid(adam([&](U& u) { u.parameter = Tensor(); }), {"adam_step: expected update 1's parameter to be defined"});
+  ExpectInvalid(adam([&](U& u) { u.parameter = Tensor(); }),
+                {"adam_step: expected update 1's parameter to be defined"});
   ExpectInvalid(adam([&](U& u) { u.gradient = Zeros(context, {6}); }), {"update 1's gradient of 5 elements", "[6]"});
   ExpectInvalid(adam([&](U& u) { u.first_moment = Tensor(); }), {"update 1's first_moment to be defined"});
   ExpectInvalid(adam([&](U& u) { u.second_moment = Zeros(context, {3}); }),

@@ -15,8 +15,8 @@ Shape CheckAndInferShape(const Context& context, const char* op, const Tensor& x
   const Shape& s = x.shape();
   if (s[3] < 1) throw InvalidArgument(op, ": expected x with at least one channel, got shape ", s);
   if (params.padding[0] >= params.kernel[0] || params.padding[1] >= params.kernel[1]) {
-    throw InvalidArgument(op, ": expected padding less than the kernel ", params.kernel[0], " x ",
-                          params.kernel[1], ", got ", params.padding[0], " x ", params.padding[1]);
+    throw InvalidArgument(op, ": expected padding less than the kernel ", params.kernel[0], " x ", params.kernel[1],
+                          ", got ", params.padding[0], " x ", params.padding[1]);
   }
   return {s[0], WindowPlaces(op, "height", s[1], params.kernel[0], params.stride[0], params.padding[0]),
           WindowPlaces(op, "width", s[2], params.kernel[1], params.stride[1], params.padding[1]), s[3]};

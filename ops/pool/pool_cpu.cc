@@ -27,8 +27,7 @@ struct Problem {
   DType index_dtype;
 
   Problem(PoolKind kind, const Shape& x_shape, const Shape& y_shape, const Pool2dParams& params)
-      : algorithm(kind == PoolKind::kMax ? dnnl::algorithm::pooling_max
-                                         : dnnl::algorithm::pooling_avg_exclude_padding),
+      : algorithm(kind == PoolKind::kMax ? dnnl::algorithm::pooling_max : dnnl::algorithm::pooling_avg_exclude_padding),
         x(Images(x_shape)),
         y(Images(y_shape)),
         kernel(params.kernel.begin(), params.kernel.end()),
@@ -66,8 +65,8 @@ std::shared_ptr<PoolPlan> MakeForward(const dnnl::engine& engine, const Problem&
 std::shared_ptr<PoolPlan> MakeBackward(const dnnl::engine& engine, const Problem& p) {
   const auto forward = p.Forward(engine, dnnl::prop_kind::forward_training);
   const pooling_backward::primitive_desc descriptor(
-      pooling_backward::desc(p.algorithm, p.x, p.y, p.stride, p.kernel, p.padding, p.padding), CallAttributes(),
-      engine, forward);
+      pooling_backward::desc(p.algorithm, p.x, p.y, p.stride, p.kernel, p.padding, p.padding), CallAttributes(), engine,
+      forward);
   auto plan = std::make_shared<PoolPlan>();
   plan->scratchpad_bytes = descriptor.scratchpad_desc().get_size();
   plan->pooling = OneDnnCall(pooling_backward(descriptor), engine,
@@ -105,9 +104,8 @@ void Pool2dBackward(KernelContext& context, PoolKind kind, View grad_x, ConstVie
   CallOneDnn("pooling backward", [&] {
     OneDnn& onednn = context.libraries.onednn();
     const PlanKey key = Key("pooling backward", kind, kind == PoolKind::kMax, grad_x.shape, params);
-    const auto plan = context.plans.Get<PoolPlan>(key, [&] {
-      return MakeBackward(onednn.engine, Problem(kind, grad_x.shape, grad_y.shape, params));
-    });
+    const auto plan = context.plans.Get<PoolPlan>(
+        key, [&] { return MakeBackward(onednn.engine, Problem(kind, grad_x.shape, grad_y.shape, params)); });
     plan->pooling.Run(onednn.stream, {{DNNL_ARG_DIFF_SRC, grad_x.data},
                                       {DNNL_ARG_DIFF_DST, grad_y.data},
                                       {DNNL_ARG_WORKSPACE, index.data},

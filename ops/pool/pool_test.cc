@@ -20,12 +20,12 @@ const std::vector<Case>& Cases() {
       {{2, 24, 24, 32}, {}},
       {{2, 8, 8, 64}, {}},
       {{1, 1, 1, 1}, {{1, 1}, {1, 1}, {0, 0}}},
-      {{2, 7, 9, 3}, {}},                                // the last row and column are in no window
-      {{2, 7, 9, 15}, {{3, 3}, {2, 2}, {1, 1}}},         // overlapping, padded, vector width - 1
-      {{2, 6, 5, 17}, {{3, 2}, {1, 2}, {2, 1}}},         // unequal sides, vector width + 1
-      {{1, 9, 9, 16}, {{2, 2}, {3, 3}, {0, 0}}},         // elements between windows
-      {{1, 17, 18, 2}, {{16, 16}, {1, 1}, {0, 0}}},      // a window too large for a byte
-      {{1, 16, 15, 5}, {{16, 15}, {1, 1}, {0, 0}}},      // the whole image
+      {{2, 7, 9, 3}, {}},                            // the last row and column are in no window
+      {{2, 7, 9, 15}, {{3, 3}, {2, 2}, {1, 1}}},     // overlapping, padded, vector width - 1
+      {{2, 6, 5, 17}, {{3, 2}, {1, 2}, {2, 1}}},     // unequal sides, vector width + 1
+      {{1, 9, 9, 16}, {{2, 2}, {3, 3}, {0, 0}}},     // elements between windows
+      {{1, 17, 18, 2}, {{16, 16}, {1, 1}, {0, 0}}},  // a window too large for a byte
+      {{1, 16, 15, 5}, {{16, 15}, {1, 1}, {0, 0}}},  // the whole image
   };
   return *cases;
 }
@@ -151,12 +151,22 @@ TEST(Pool2d, EmptyBatch) {
 TEST(Pool2d, BadOperands) {
   Context context;
   const Tensor x = Zeros(context, {1, 4, 4, 2});
-  ExpectInvalid([&] { MaxPool2d(context, Zeros(context, {4, 4, 2})); }, {"max_pool2d: expected x of rank 4", "[4, 4, 2]"});
-  ExpectInvalid([&] { AveragePool2d(context, x, {{5, 2}, {1, 1}, {0, 0}}); },
-                {"average_pool2d: expected height + 2 padding", "5", "4"});
+  ExpectInvalid(
+      [&] {
+        MaxPool2d(context, Zeros(context, {4, 4, 2}));
+      },
+      {"max_pool2d: expected x of rank 4", "[4, 4, 2]"});
+  ExpectInvalid(
+      [&] {
+        AveragePool2d(context, x, {{5, 2}, {1, 1}, {0, 0}});
+      },
+      {"average_pool2d: expected height + 2 padding", "5", "4"});
   ExpectInvalid([&] { MaxPool2d(context, x, {{2, 2}, {1, 0}, {0, 0}}); }, {"max_pool2d: expected kernel and stride"});
-  ExpectInvalid([&] { MaxPool2d(context, x, {{2, 2}, {1, 1}, {2, 0}}); },
-                {"max_pool2d: expected padding less than the kernel 2 x 2, got 2 x 0"});
+  ExpectInvalid(
+      [&] {
+        MaxPool2d(context, x, {{2, 2}, {1, 1}, {2, 0}});
+      },
+      {"max_pool2d: expected padding less than the kernel 2 x 2, got 2 x 0"});
   ExpectInvalid([&] { MaxPool2d(context, x, {{2, 2}, {1, 1}, {-1, 0}}); }, {"max_pool2d: expected padding", "-1"});
   ExpectInvalid([&] { MaxPool2d(context, Zeros(context, {1, 4, 4, 0})); }, {"at least one channel", "[1, 4, 4, 0]"});
 }

@@ -44,7 +44,8 @@ void Sum(KernelContext& context, View y, ConstView x, int64_t size, double divis
 
 void Fill(KernelContext&, View y, ConstView value, int64_t size, double divisor) {
   const Vec values = Broadcast(static_cast<float>(value.As()[0] / divisor));
-  Map(size, [=]() __attribute__((always_inline)) { return values; }, y.As());
+  Map(
+      size, [=]() __attribute__((always_inline)) { return values; }, y.As());
 }
 
 void SumRows(KernelContext& context, View y, ConstView x, int64_t rows, int64_t columns) {

@@ -15,8 +15,7 @@ BG_PER_ISA(
     // y[c] = sum over r of x[r, c]
     void SumRows(KernelContext& context, View y, ConstView x, int64_t rows, int64_t columns);
     // y[r, c] = row[c]
-    void RepeatRow(KernelContext& context, View y, ConstView row, int64_t rows, int64_t columns);
-)
+    void RepeatRow(KernelContext& context, View y, ConstView row, int64_t rows, int64_t columns);)
 
 }  // namespace bitgate
 

@@ -30,16 +30,16 @@ TEST(Sum, MatchesDoubleAndSpreadsTheGradient) {
     const Tensor x = RandomTensor(context, {size}, 1);
     Reference sum(1);
     for (const float value : ToHost<float>(context, x)) sum.Add(0, value);
-    const auto results =
-        RunWithGradients(context, [](Context& c, const std::vector<Tensor>& in) { return Sum(c, in[0]); }, {x}, g);
+    const auto results = RunWithGradients(
+        context, [](Context& c, const std::vector<Tensor>& in) { return Sum(c, in[0]); }, {x}, g);
     EXPECT_EQ(results[0].shape(), Shape{});
     testing::ExpectClose(context, results[0], Rounded(sum), 0.51, "sum");
     EXPECT_EQ(ToHost<float>(context, results[1]), std::vector<float>(size, 0.7f));
     if (size == 0) continue;
     Reference mean(1);
     mean.Add(0, sum.value[0] / size);
-    const auto means =
-        RunWithGradients(context, [](Context& c, const std::vector<Tensor>& in) { return Mean(c, in[0]); }, {x}, g);
+    const auto means = RunWithGradients(
+        context, [](Context& c, const std::vector<Tensor>& in) { return Mean(c, in[0]); }, {x}, g);
     testing::ExpectClose(context, means[0], Rounded(mean), 0.51, "mean");
     EXPECT_EQ(ToHost<float>(context, means[1]), std::vector<float>(size, static_cast<float>(double{0.7f} / size)));
   }
@@ -53,8 +53,8 @@ TEST(SumRows, MatchesDoubleAndRepeatsTheGradient) {
     const auto xv = ToHost<float>(context, x), gv = ToHost<float>(context, g);
     Reference sums(columns);
     for (int64_t i = 0; i < rows * columns; ++i) sums.Add(i % columns, xv[i]);
-    const auto results =
-        RunWithGradients(context, [](Context& c, const std::vector<Tensor>& in) { return SumRows(c, in[0]); }, {x}, g);
+    const auto results = RunWithGradients(
+        context, [](Context& c, const std::vector<Tensor>& in) { return SumRows(c, in[0]); }, {x}, g);
     testing::ExpectClose(context, results[0], Rounded(sums), 0.51, "sum_rows");
     const auto grad = ToHost<float>(context, results[1]);
     for (int64_t i = 0; i < rows * columns; ++i) ASSERT_EQ(grad[i], gv[i % columns]) << rows << " x " << columns;
@@ -88,7 +88,8 @@ TEST(Reduce, BadOperands) {
   Context context;
   ExpectInvalid([&] { Mean(context, Zeros(context, {0, 2})); }, {"mean: expected at least one element", "[0, 2]"});
   ExpectInvalid([&] { SumRows(context, Zeros(context, {3})); }, {"sum_rows: expected x of rank 2, got shape [3]"});
-  ExpectInvalid([&] { Sum(context, Zeros(context, {3}, DType::kInt8)); }, {"sum: expected x of dtype float32, got int8"});
+  ExpectInvalid([&] { Sum(context, Zeros(context, {3}, DType::kInt8)); },
+                {"sum: expected x of dtype float32, got int8"});
 }
 
 }  // namespace
