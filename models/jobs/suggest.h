@@ -8,7 +8,8 @@
 namespace bitgate::jobs {
 
 // The nearest of `known` by edit distance; empty if that is more than a third of the name's length (or two edits; one
-// for a name of up to three letters). The last part of a dotted name, "epochs" of "training.epochs", counts as the name.
+// for a name of up to three letters). The last part of a dotted name, "epochs" of "training.epochs", counts as the
+// name.
 std::string Closest(const std::string& name, const std::vector<std::string>& known);
 
 }  // namespace bitgate::jobs

@@ -109,7 +109,7 @@ class BadInputTest(harness.Case):
         self.check_train(USAGE, "tiny_graph.textproto", *patterns)
 
     def test_cyclic_graph(self):
-        self.check_graph('input: "input"  attributes { channels: 6', 'input: "pool1"  attributes { channels: 6', "cycle")
+        self.check_graph('input: "input"', 'input: "pool1"', "cycle")
 
     def test_unknown_op(self):
         self.check_graph('kind: "max_pool"', 'kind: "maxpool"', "maxpool", "pool1")
@@ -180,10 +180,11 @@ class BadInputTest(harness.Case):
 
     def test_resuming_another_run(self):
         self.checkpoint("run.safetensors")
-        self.check_train(FAILURE, "run.safetensors", "configuration", "seed", more=["--resume", "--epochs=1", "--seed=99"])
+        resume = ["--resume", "--epochs=1"]
+        self.check_train(FAILURE, "run.safetensors", "configuration", "seed", more=[*resume, "--seed=99"])
         graph = harness.GRAPH.replace("channels: 12", "channels: 13")
         (self.folder / "tiny_graph.textproto").write_text(graph, encoding="utf-8")
-        self.check_train(FAILURE, "run.safetensors", "configuration", "12", more=["--resume", "--epochs=1"])
+        self.check_train(FAILURE, "run.safetensors", "configuration", "12", more=resume)
 
     def test_cuda_without_cuda(self):
         if self.run_json("version")["build"] == "cuda":
@@ -194,8 +195,13 @@ class BadInputTest(harness.Case):
     # -- Checkpoints -------------------------------------------------------------------------------------------------
 
     def check_every_reader(self, path, *patterns):
-        for arguments in (("bits", path), ("eval", path, f"--data={self.data}"), ("freeze", path, "-o", "f.safetensors"),
-                          ("export", path, "--onnx=m.onnx"), ("fine-tune", path, "--epochs=1", "-o", "t.safetensors")):
+        for arguments in (
+            ("bits", path),
+            ("eval", path, f"--data={self.data}"),
+            ("freeze", path, "-o", "f.safetensors"),
+            ("export", path, "--onnx=m.onnx"),
+            ("fine-tune", path, "--epochs=1", "-o", "t.safetensors"),
+        ):
             with self.subTest(arguments[0]):
                 self.check(arguments, FAILURE, re.escape(str(path)), *patterns)
 

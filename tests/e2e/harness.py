@@ -1,4 +1,4 @@
-"""What the end-to-end tests share: the program, tiny IDX data, a tiny network and a recipe that trains it in a second."""
+"""What the end-to-end tests share: the program, tiny IDX data, a tiny network and a recipe for a second."""
 
 import argparse
 import hashlib

@@ -1,4 +1,4 @@
-"""Every verb once, in the order of a run, with the real program: train, eval, freeze, fine-tune, export, bits, version."""
+"""Every verb with the real program: train, eval, freeze, fine-tune, export, bits, version."""
 
 import json
 

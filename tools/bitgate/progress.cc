@@ -14,14 +14,17 @@ namespace bitgate::cli {
 namespace {
 
 constexpr double kRedrawSeconds = 0.1, kPlainSeconds = 10;
-constexpr int kBarWidth = 20;
+constexpr int kWidestBar = 20, kNarrowestBar = 5;
 constexpr size_t kMostSites = 12;  // more do not fit a line
 
 double Now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-std::string Bar(double done) {
-  const int full = std::clamp(static_cast<int>(done * kBarWidth), 0, kBarWidth);
-  return "[" + std::string(full, '#') + std::string(kBarWidth - full, '.') + "]";
+// " [####......]" of at most `room` cells; nothing where they would be too few to tell anything.
+std::string Bar(double done, int room) {
+  const int width = std::min(room, kWidestBar);
+  if (width < kNarrowestBar) return "";
+  const int full = std::clamp(static_cast<int>(done * width), 0, width);
+  return " [" + std::string(full, '#') + std::string(width - full, '.') + "]";
 }
 
 std::string PhaseName(Phase phase) { return phase == Phase::kGates ? "gates" : "fine-tune"; }
@@ -70,6 +73,7 @@ void Progress::Step(const StepSummary& summary) {
     steps_at_start_ = summary.total_steps_done;
     start_ = now;
   }
+  if (summary.evaluating && !terminal_) return;
   if (now - shown_ < (terminal_ ? kRedrawSeconds : kPlainSeconds)) return;
   shown_ = now;
   const std::string line = Line(summary, now);
@@ -80,25 +84,25 @@ void Progress::Step(const StepSummary& summary) {
   }
 }
 
+// What fits 80 columns; on a terminal a bar takes what is left.
 std::string Progress::Line(const StepSummary& summary, double now) const {
-  std::string line =
-      Format("%s %" PRId64 "/%" PRId64 " ", PhaseName(summary.phase).c_str(), summary.epoch, summary.epochs);
-  if (terminal_) line += Bar(static_cast<double>(summary.step) / std::max<int64_t>(summary.steps, 1)) + " ";
+  const std::string place =
+      Format("%s %" PRId64 "/%" PRId64, PhaseName(summary.phase).c_str(), summary.epoch, summary.epochs);
+  std::string rest;
   if (summary.evaluating) {
-    return line + Format("testing %" PRId64 "/%" PRId64 "", summary.evaluated_images, summary.evaluation_images);
+    rest = Format(" testing %" PRId64 "/%" PRId64, summary.evaluated_images, summary.evaluation_images);
+  } else {
+    rest = Format(" loss %.4f acc %.1f %%", summary.loss, 100 * summary.accuracy);
+    if (relative_bops_ >= 0) rest += " BOPs " + Percent(relative_bops_);
+    const double seconds = now - epoch_start_;
+    if (seconds > 0) rest += Format(" %.0f images/s", (summary.images - images_at_epoch_start_) / seconds);
+    const int64_t steps = summary.total_steps_done - steps_at_start_;
+    const int64_t left = summary.total_steps - summary.total_steps_done;
+    if (steps > 0) rest += " " + Duration((now - start_) / steps * left) + " left";
   }
-  line += Format("step %" PRId64 "/%" PRId64 "  loss %.4f  accuracy %s", summary.step, summary.steps, summary.loss,
-                 Percent(summary.accuracy).c_str());
-  if (relative_bops_ >= 0) line += "  BOPs " + Percent(relative_bops_);
-  const double epoch_seconds = now - epoch_start_;
-  if (epoch_seconds > 0) {
-    line += Format("  %.0f images/s", (summary.images - images_at_epoch_start_) / epoch_seconds);
-  }
-  const int64_t steps = summary.total_steps_done - steps_at_start_;
-  if (steps > 0) {
-    line += "  " + Duration((now - start_) / steps * (summary.total_steps - summary.total_steps_done)) + " left";
-  }
-  return line;
+  if (!terminal_) return place + Format(" step %" PRId64 "/%" PRId64, summary.step, summary.steps) + rest;
+  const int room = TerminalWidth(out_) - static_cast<int>(place.size() + rest.size()) - 4;
+  return place + Bar(static_cast<double>(summary.step) / std::max<int64_t>(summary.steps, 1), room) + rest;
 }
 
 void Progress::EpochEnd(const EpochSummary& summary) {
