@@ -73,12 +73,12 @@ template <int kLevels, class V>
 BG_HD_INLINE V BayesianBitsCascade(V v, const BayesianBitsElement<V>& p, V* tail) {
   const V x2 = p.scale[0] * Rint(v / p.scale[0]);
   V residual = v - x2;
-#pragma GCC unroll 4
+  BG_UNROLL
   for (int k = 0; k < kLevels - 1; ++k) {
     tail[k] = p.scale[k + 1] * Rint(residual / p.scale[k + 1]);
     residual = residual - tail[k];
   }
-#pragma GCC unroll 4
+  BG_UNROLL
   for (int k = kLevels - 3; k >= 0; --k) tail[k] = tail[k] + p.gate[k + 1] * tail[k + 1];
   if (kLevels == 1) return x2;
   return x2 + p.gate[0] * tail[0];
@@ -110,7 +110,7 @@ BG_HD_INLINE V BayesianBitsBackward(V x, V grad, const BayesianBitsElement<V>& p
   sums[kSumResidual] = sums[kSumResidual] + g * (h - v);
   sums[kSumEdge] = sums[kSumEdge] + g * (Select(above, p.one, p.zero) - Select(below, edge_low, p.zero));
   sums[kSumChannel] = sums[kSumChannel] + grad * h;
-#pragma GCC unroll 4
+  BG_UNROLL
   for (int k = 0; k < kLevels - 1; ++k) sums[kSumGates + k] = sums[kSumGates + k] + g * tail[k];
   return Select(above | below, p.zero, g);
 }
