@@ -51,7 +51,7 @@ bit operations      {100 * totals['relative_bops']:.2f} % of the float network's
 channels kept       {totals['kept_channels']} of {totals['channels']}
 weights             {totals['bytes'] / 1000:.0f} kB, float {totals['float_bytes'] / 1000:.0f} kB
 onnxruntime agrees  on {100 * agreement:.2f} % of {len(ours)} test images
-training            {learned['seconds']:.0f} s with learned bits, {full['seconds']:.0f} s in float; {learned['epochs']} epochs
+training            {learned['seconds']:.0f} s for {learned['epochs']} epochs, {full['seconds']:.0f} s in float
 
 {folder}/bits.safetensors, float.safetensors   checkpoints (and .best.safetensors)
 {folder}/bits.log.jsonl                        every epoch's loss, accuracy, bits, channels
