@@ -22,7 +22,8 @@ struct FrozenLayer {
   std::vector<int64_t> shape;  // of the weight
   std::vector<int32_t> codes;  // kInteger: shape's elements; value = weight.scale * code
   std::vector<float> values;   // the float32 weights as the frozen forward pass uses them, pruned channels zero
-  std::vector<float> bias;     // [out]; empty without bias. A pruned channel's bias is what its output holds before the relu
+  std::vector<float>
+      bias;  // [out]; empty without bias. A pruned channel's bias is what its output holds before the relu
 };
 
 struct FrozenNetwork {

@@ -1,7 +1,6 @@
-#include "models/deploy/frozen_network.h"
-
 #include <cmath>
 
+#include "models/deploy/frozen_network.h"
 #include "models/nn/network.h"
 #include "runtime/base/error.h"
 #include "runtime/tensor/copy.h"
@@ -29,7 +28,8 @@ void ReadQuantizedWeight(Network& network, int site, const Prepared& prepared, F
   layer->weight = method.Freeze(network.context(), site);
   layer->values = ToHost<float>(network.context(), method.Weight(network.context(), prepared, site));
   if (layer->weight.encoding != Encoding::kInteger) return;
-  for (float value : layer->values) layer->codes.push_back(static_cast<int32_t>(std::lrint(value / layer->weight.scale)));
+  for (float value : layer->values)
+    layer->codes.push_back(static_cast<int32_t>(std::lrint(value / layer->weight.scale)));
 }
 
 }  // namespace

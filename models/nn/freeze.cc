@@ -91,8 +91,8 @@ FreezeReport Network::Freeze() {
   return report;
 }
 
-// A pruned channel holds its bias. Where a consumer pads with zeros that constant could not be moved into the consumer's
-// bias exactly, so it becomes zero here, for fine-tuning to see, and stays so.
+// A pruned channel holds its bias. Where a consumer pads with zeros that constant could not be moved into the
+// consumer's bias exactly, so it becomes zero here, for fine-tuning to see, and stays so.
 void Network::MaskPaddedConstants(std::vector<std::string>* notes) {
   for (size_t i = 0; i < method_->sites().size(); ++i) {
     const Site& site = method_->sites()[i];
@@ -119,7 +119,8 @@ std::string Network::SaveState() const {
 }
 
 // Throws FailedPrecondition at the first name or shape in which `given` is not `mine`.
-void Network::CheckTensors(const std::map<std::string, Tensor>& given, const std::map<std::string, Tensor>& mine) const {
+void Network::CheckTensors(const std::map<std::string, Tensor>& given,
+                           const std::map<std::string, Tensor>& mine) const {
   for (const auto& [name, tensor] : mine) {
     const auto found = given.find(name);
     if (found == given.end()) {

@@ -177,8 +177,7 @@ std::map<std::string, Tensor> Network::StateTensors() {
     if (declaration.parts.empty() && value.size() > 0) tensors[declaration.name] = value;
     const Tensor flat = ReshapeView(value, {value.size()});
     for (const ParameterPart& part : declaration.parts) {
-      tensors[part.name] =
-          ReshapeView(SliceView(flat, 0, part.offset, part.offset + part.shape.size()), part.shape);
+      tensors[part.name] = ReshapeView(SliceView(flat, 0, part.offset, part.offset + part.shape.size()), part.shape);
     }
   }
   return tensors;

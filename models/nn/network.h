@@ -27,7 +27,7 @@ struct FrozenSite {
   std::string name;
   int bits = 0;
   int64_t kept_channels = 0, channels = 0;  // weights
-  int64_t changed_codes = 0, codes = 0;     // weights: codes that the one-rounding formula gives differently, of how many
+  int64_t changed_codes = 0, codes = 0;  // weights: codes that the one-rounding formula gives differently, of how many
 };
 
 struct FreezeReport {
@@ -82,10 +82,10 @@ class Network {
     int output_site = -1;         // quantized output, or -1
     Parameter* weight = nullptr;  // of a layer left in float
     Parameter* bias = nullptr;
-    Tensor bias_mask;             // 0 for pruned channels whose constant would meet padding; undefined: none
-    bool fuse_relu = false;       // the relu behind runs inside this layer
-    bool skip = false;            // a relu that the layer before it, or the quantizer, has absorbed
-    std::vector<int> last_uses;   // nodes whose value nobody needs after this one
+    Tensor bias_mask;            // 0 for pruned channels whose constant would meet padding; undefined: none
+    bool fuse_relu = false;      // the relu behind runs inside this layer
+    bool skip = false;           // a relu that the layer before it, or the quantizer, has absorbed
+    std::vector<int> last_uses;  // nodes whose value nobody needs after this one
   };
 
   void AllocateParameters();

@@ -91,8 +91,7 @@ TEST(Network, QuantizesFromTheFirstBatchOn) {
     network.Forward(Images(context, 5, {27, 28, 1}), Mode::kEvaluate);
     ADD_FAILURE();
   } catch (const Error& error) {
-    EXPECT_STREQ(error.what(),
-                 "network lenet5: expected images of shape [5, 28, 28, 1], got [5, 27, 28, 1]");
+    EXPECT_STREQ(error.what(), "network lenet5: expected images of shape [5, 28, 28, 1], got [5, 27, 28, 1]");
   }
 }
 

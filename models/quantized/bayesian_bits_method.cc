@@ -76,8 +76,8 @@ std::unique_ptr<Prepared> BayesianBitsMethod::Begin(Context& context, Mode mode,
   if (!config_.stochastic_gates()) {
     return std::make_unique<PreparedGates>(Gates(context, gates_->value, {}, GateMode::kDeterministic, layout_));
   }
-  const Tensor u = noise.defined() ? noise
-                                   : UniformNoise(context, {key.seed, kGateStream, key.step}, layout_->parameters);
+  const Tensor u =
+      noise.defined() ? noise : UniformNoise(context, {key.seed, kGateStream, key.step}, layout_->parameters);
   return std::make_unique<PreparedGates>(Gates(context, gates_->value, u, GateMode::kStochastic, layout_));
 }
 
@@ -130,8 +130,8 @@ Fixed BayesianBitsMethod::Freeze(Context& context, int site) {
   }
   Fixed fixed;
   const int level = Decide(context, site, &fixed.keep);
-  const bool all_pruned = sites()[site].role == Role::kWeight &&
-                          std::find(fixed.keep.begin(), fixed.keep.end(), true) == fixed.keep.end();
+  const bool all_pruned =
+      sites()[site].role == Role::kWeight && std::find(fixed.keep.begin(), fixed.keep.end(), true) == fixed.keep.end();
   fixed.range = ToHost<float>(context, ranges_->value)[site];
   fixed.is_signed = flags_[site].is_signed;
   const auto scales = MakeBayesianBitsScales(fixed.range, fixed.is_signed);

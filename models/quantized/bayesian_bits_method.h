@@ -12,7 +12,8 @@
 namespace bitgate {
 
 // Parameters: each weight "<layer>/weight"; all gate parameters phi as one tensor "gates" (per site: one per output
-// channel where it may be pruned, then one per level that is to be learned); all range ends beta as one tensor "ranges".
+// channel where it may be pruned, then one per level that is to be learned); all range ends beta as one tensor
+// "ranges".
 class BayesianBitsMethod : public Method {
  public:
   // `max_macs`: MACs of the network's largest layer, the unit of the regularizer's costs.

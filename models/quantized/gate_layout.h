@@ -11,8 +11,9 @@
 
 namespace bitgate {
 
-// The gates of every site, in order. Widths up to the least allowed one are always open, those above the greatest always
-// closed; a width that is not allowed shares the gate of the next allowed one above it, so that both open at once.
+// The gates of every site, in order. Widths up to the least allowed one are always open, those above the greatest
+// always closed; a width that is not allowed shares the gate of the next allowed one above it, so that both open at
+// once.
 GateLayout MakeGateLayout(const std::vector<Site>& sites, double max_macs, QuantizerConfig::CostWeighting weighting);
 
 // The declaration of the parameter "gates" for a layout, with parts "<site>/channel_gates" and "<site>/gates".

@@ -40,7 +40,8 @@ TEST(GateLayout, CostsAndInitialValues) {
   EXPECT_EQ(layout.sites[0].channels, 3);
   EXPECT_EQ(layout.sites[1].channels, 0);
   EXPECT_EQ(layout.sites[0].cost, (std::array<double, 5>{1, 2, 4, 8, 16}));
-  EXPECT_EQ(MakeGateLayout(sites, 100, QuantizerConfig::CONSTANT).sites[0].cost, (std::array<double, 5>{1, 1, 1, 1, 1}));
+  EXPECT_EQ(MakeGateLayout(sites, 100, QuantizerConfig::CONSTANT).sites[0].cost,
+            (std::array<double, 5>{1, 1, 1, 1, 1}));
   QuantizerConfig config;
   config.set_initial_gate(5);
   config.add_initially_closed_bits(16);
@@ -77,10 +78,12 @@ TEST(MakeMethod, NamesWhatIsWrong) {
 
 TEST(MakeFixedMethod, RejectsHostileStates) {
   const std::vector<Site> sites = {WithBits({2, 4}, 3, false)};
-  for (const char* state : {"", "{}", "[]", "[1]", "[{}]",
-                            R"([{"encoding":9,"bits":4,"signed":true,"qmin":-7,"qmax":7,"scale":1,"low":-1,"high":1,"range":1,"keep":[true,true,true]}])",
-                            R"([{"encoding":0,"bits":4,"signed":true,"qmin":-7,"qmax":7,"scale":0,"low":-1,"high":1,"range":1,"keep":[true,true,true]}])",
-                            R"([{"encoding":0,"bits":4,"signed":true,"qmin":-7,"qmax":7,"scale":1,"low":-1,"high":1,"range":1,"keep":[true]}])"}) {
+  for (
+      const char* state :
+      {"", "{}", "[]", "[1]", "[{}]",
+       R"([{"encoding":9,"bits":4,"signed":true,"qmin":-7,"qmax":7,"scale":1,"low":-1,"high":1,"range":1,"keep":[true,true,true]}])",
+       R"([{"encoding":0,"bits":4,"signed":true,"qmin":-7,"qmax":7,"scale":0,"low":-1,"high":1,"range":1,"keep":[true,true,true]}])",
+       R"([{"encoding":0,"bits":4,"signed":true,"qmin":-7,"qmax":7,"scale":1,"low":-1,"high":1,"range":1,"keep":[true]}])"}) {
     EXPECT_THROW(MakeFixedMethod(sites, std::string(state)), Error) << state;
   }
 }

@@ -33,10 +33,8 @@ const std::map<std::string, Make>& Methods() {
          CheckBayesianBits(config);
          return std::make_unique<BayesianBitsMethod>(QuantizationSites(graph), MaxMacs(graph), config);
        }},
-      {"float",
-       [](const Graph& graph, const QuantizerConfig&) {
-         return std::make_unique<FloatMethod>(QuantizationSites(graph));
-       }},
+      {"float", [](const Graph& graph,
+                   const QuantizerConfig&) { return std::make_unique<FloatMethod>(QuantizationSites(graph)); }},
   };
   return methods;
 }

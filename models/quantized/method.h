@@ -49,8 +49,8 @@ class Method {
   // Initialises a weight site from float weights (a contiguous tensor of the site's shape), ranges included.
   virtual void FromFloat(Context& context, int site, const Tensor& weight) = 0;
 
-  // Begins a forward pass. `key` keys the noise of kTrain; a defined `noise` (uniform, as many as noise_size()) replaces
-  // it.
+  // Begins a forward pass. `key` keys the noise of kTrain; a defined `noise` (uniform, as many as noise_size())
+  // replaces it.
   virtual std::unique_ptr<Prepared> Begin(Context& context, Mode mode, const RandomKey& key, const Tensor& noise) = 0;
   virtual int64_t noise_size() const { return 0; }
   // The quantized twin of a weight.
@@ -83,8 +83,8 @@ std::unique_ptr<Method> MakeFixedMethod(std::vector<Site> sites, std::vector<Fix
 // The same from what its SaveState gave; ranges and weights come with the parameters. Throws DataLoss.
 std::unique_ptr<Method> MakeFixedMethod(std::vector<Site> sites, const std::string& state);
 
-// The method that `config` names, for all quantization sites of `graph`. Throws InvalidArgument listing the known names,
-// or naming the setting that is out of range.
+// The method that `config` names, for all quantization sites of `graph`. Throws InvalidArgument listing the known
+// names, or naming the setting that is out of range.
 std::unique_ptr<Method> MakeMethod(const Graph& graph, const QuantizerConfig& config);
 
 }  // namespace bitgate

@@ -102,8 +102,7 @@ class Recording {
 
 // For ops: records that `output` came from `inputs` (undefined ones allowed), when a tape is recording and an input is
 // on it. Otherwise does nothing, and `backward` with all it captured is dropped.
-void RecordOp(Context& context, std::initializer_list<const Tensor*> inputs, Tensor& output,
-              BackwardFunction backward);
+void RecordOp(Context& context, std::initializer_list<const Tensor*> inputs, Tensor& output, BackwardFunction backward);
 
 // Whether RecordOp would record: lets an op skip saving what only its backward needs.
 bool IsRecording(const Context& context, std::initializer_list<const Tensor*> inputs);

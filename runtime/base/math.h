@@ -25,8 +25,8 @@
 // BG_HD that never leaves an out-of-line copy; what headers used by per-instruction-set objects put before a function.
 #define BG_HD_INLINE BG_HD inline __attribute__((always_inline))
 
-// Before a loop over a few compile-time steps (bit levels): to be unrolled. nvcc's host pass knows neither spelling, and
-// its results are not run.
+// Before a loop over a few compile-time steps (bit levels): to be unrolled. nvcc's host pass knows neither spelling,
+// and its results are not run.
 #if defined(__CUDA_ARCH__)
 #define BG_UNROLL _Pragma("unroll")
 #elif defined(__CUDACC__)

@@ -6,7 +6,8 @@ namespace cpu {
 namespace BG_ISA {
 
 void Add(KernelContext&, View y, ConstView a, ConstView b, int64_t size) {
-  Map(size, [](Vec u, Vec v) __attribute__((always_inline)) { return u + v; }, y.As(), a.As(), b.As());
+  Map(
+      size, [](Vec u, Vec v) __attribute__((always_inline)) { return u + v; }, y.As(), a.As(), b.As());
 }
 
 }  // namespace BG_ISA

@@ -33,9 +33,12 @@ struct KernelTable {
 template <class F>
 F* SelectIsa(F* scalar, F* avx2, F* avx512) {
   switch (ActiveIsa()) {
-    case Isa::kAvx512: return avx512;
-    case Isa::kAvx2: return avx2;
-    case Isa::kScalar: break;
+    case Isa::kAvx512:
+      return avx512;
+    case Isa::kAvx2:
+      return avx2;
+    case Isa::kScalar:
+      break;
   }
   return scalar;
 }

@@ -26,7 +26,7 @@ constexpr int64_t kStreamingElements = int64_t{1} << 24;
 
 // A row-major matrix cut into blocks that lie within one row.
 struct RowBlocks {
-  int64_t rows, elements;   // the matrix
+  int64_t rows, elements;  // the matrix
   int64_t blocks_per_row;
   BG_INLINE RowBlocks(int64_t rows, int64_t elements)
       : rows(rows), elements(elements), blocks_per_row((elements + kBlock - 1) / kBlock) {}
@@ -87,7 +87,8 @@ BG_INLINE void MapRows(int64_t rows, int64_t elements, const Make& make, float* 
 // y[i] = f(x0[i], x1[i], ...)
 template <class F, class... Inputs>
 BG_INLINE void Map(int64_t size, const F& f, float* y, const Inputs*... x) {
-  MapRows(1, size, [&](int64_t) { return f; }, y, x...);
+  MapRows(
+      1, size, [&](int64_t) { return f; }, y, x...);
 }
 
 // Sums with `kSums` accumulators beside an output: f(sums, x0[i], ...) adds to the Vec array `sums` and returns y[i].

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
-#include "runtime/base/thread_pool.h"
 #include "runtime/base/error.h"
+#include "runtime/base/thread_pool.h"
 #include "runtime/kernel/accumulate.h"
 #include "runtime/kernel/accumulate_kernels.h"
 #include "runtime/kernel/dispatch.h"

@@ -73,19 +73,18 @@ BG_INLINE void StoreFirst(Vec v, float* p, int count) {
   for (int i = 0; i < count; ++i) p[i] = lanes[i];
 }
 
-#define BG_UNARY(Name, HwyName)                                                                                 \
-  BG_INLINE Vec Name(Vec a) {                                                                                   \
-    return MakeVec([&](int i) __attribute__((always_inline)) { return hn::HwyName(a.registers[i]); });          \
+#define BG_UNARY(Name, HwyName)                                                                        \
+  BG_INLINE Vec Name(Vec a) {                                                                          \
+    return MakeVec([&](int i) __attribute__((always_inline)) { return hn::HwyName(a.registers[i]); }); \
   }
-#define BG_BINARY(Name, HwyName)                                                                                \
-  BG_INLINE Vec Name(Vec a, Vec b) {                                                                            \
-    return MakeVec(                                                                                             \
-        [&](int i) __attribute__((always_inline)) { return hn::HwyName(a.registers[i], b.registers[i]); });     \
+#define BG_BINARY(Name, HwyName)                                                                                       \
+  BG_INLINE Vec Name(Vec a, Vec b) {                                                                                   \
+    return MakeVec([&](int i) __attribute__((always_inline)) { return hn::HwyName(a.registers[i], b.registers[i]); }); \
   }
-#define BG_COMPARE(Name, HwyName)                                                                               \
-  BG_INLINE Mask Name(Vec a, Vec b) {                                                                           \
-    return MakeMask(                                                                                            \
-        [&](int i) __attribute__((always_inline)) { return hn::HwyName(a.registers[i], b.registers[i]); });     \
+#define BG_COMPARE(Name, HwyName)                                                                                \
+  BG_INLINE Mask Name(Vec a, Vec b) {                                                                            \
+    return MakeMask([&](int i)                                                                                   \
+                        __attribute__((always_inline)) { return hn::HwyName(a.registers[i], b.registers[i]); }); \
   }
 BG_BINARY(operator+, Add)
 BG_BINARY(operator-, Sub)

@@ -12,10 +12,14 @@ constexpr size_t SizeOf(DType dtype) { return dtype == DType::kFloat32 || dtype 
 
 constexpr const char* ToString(DType dtype) {
   switch (dtype) {
-    case DType::kFloat32: return "float32";
-    case DType::kInt32: return "int32";
-    case DType::kInt8: return "int8";
-    case DType::kUint8: return "uint8";
+    case DType::kFloat32:
+      return "float32";
+    case DType::kInt32:
+      return "int32";
+    case DType::kInt8:
+      return "int8";
+    case DType::kUint8:
+      return "uint8";
   }
   return "?";
 }

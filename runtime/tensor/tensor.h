@@ -12,9 +12,9 @@
 
 #include "runtime/device/allocator.h"
 #include "runtime/device/device.h"
-#include "runtime/tensor/view.h"
 #include "runtime/tensor/dtype.h"
 #include "runtime/tensor/shape.h"
+#include "runtime/tensor/view.h"
 
 namespace bitgate {
 

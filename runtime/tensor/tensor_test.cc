@@ -1,8 +1,9 @@
+#include "runtime/tensor/tensor.h"
+
 #include <gtest/gtest.h>
 
 #include "runtime/base/error.h"
 #include "runtime/tensor/copy.h"
-#include "runtime/tensor/tensor.h"
 
 namespace bitgate {
 namespace {
@@ -33,8 +34,7 @@ TEST(Tensor, RoundTripsThroughTheDevice) {
   const Tensor tensor = FromHost(context, values, {2, 3});
   EXPECT_EQ(ToHost<int32_t>(context, tensor), values);
   EXPECT_EQ(MessageOf([&] { ToHost<float>(context, tensor); }), "tensor: expected dtype float32, got int32");
-  EXPECT_EQ(MessageOf([&] { FromHost(context, values, {7}); }),
-            "tensor: expected 7 values for shape [7], got 6");
+  EXPECT_EQ(MessageOf([&] { FromHost(context, values, {7}); }), "tensor: expected 7 values for shape [7], got 6");
 }
 
 TEST(Tensor, ViewsShareStorageAndCopiesDoNot) {
@@ -64,7 +64,9 @@ TEST(Tensor, ViewsRejectWhatDoesNotFit) {
   EXPECT_EQ(MessageOf([&] { ReshapeView(tensor, {7}); }), "reshape: expected 6 elements as in [2, 3], got [7]");
   EXPECT_EQ(MessageOf([&] { SliceView(tensor, 0, 1, 3); }), "slice: expected 0 <= begin <= end <= 2, got [1, 3)");
   EXPECT_EQ(MessageOf([&] { PermuteView(tensor, {0, 0}); }), "permute: expected each axis of [2, 3] once, got 0");
-  EXPECT_EQ(MessageOf([&] { PermuteView(tensor, {1, 0}).view(); }),
+  EXPECT_EQ(MessageOf([&] {
+              PermuteView(tensor, {1, 0}).view();
+            }),
             "tensor: expected a contiguous tensor, got strides over shape [3, 2]");
 }
 

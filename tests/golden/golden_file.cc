@@ -54,8 +54,8 @@ void Comparison::Check(const std::string& what, const std::vector<float>& actual
     worst.error = std::max(worst.error, error);
     if (!(error <= allowed) && failures_.size() < 8) {
       std::ostringstream text;
-      text << what << "[" << i << "]: expected " << std::setprecision(9) << expected[i] << ", got " << actual[i]
-           << ", " << error << " eps apart, allowed " << allowed;
+      text << what << "[" << i << "]: expected " << std::setprecision(9) << expected[i] << ", got " << actual[i] << ", "
+           << error << " eps apart, allowed " << allowed;
       failures_.push_back(text.str());
     }
   }

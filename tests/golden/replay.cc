@@ -1,8 +1,8 @@
 // Replays golden vectors:  replay --golden_dir=DIR
 //
 // Every .safetensors file in DIR is replayed by the prefix of its name; files of features that are not there yet are
-// skipped by name. One line a file: the worst difference of each tensor in units of eps * magnitude, and what is allowed.
-// Exit status 0 when all replayed files agree and there is at least one, 1 otherwise, 2 for a usage error.
+// skipped by name. One line a file: the worst difference of each tensor in units of eps * magnitude, and what is
+// allowed. Exit status 0 when all replayed files agree and there is at least one, 1 otherwise, 2 for a usage error.
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
@@ -62,8 +62,8 @@ int ReplayFolder(const std::string& folder) {
   for (const auto& path : paths) {
     const Replay* replay = FindReplay(path.stem().string());
     if (replay == nullptr || replay->run == nullptr) {
-      std::cout << "SKIPPED " << path.stem().string() << "  not there yet: "
-                << (replay == nullptr ? "unknown kind of vector" : replay->missing) << "\n";
+      std::cout << "SKIPPED " << path.stem().string()
+                << "  not there yet: " << (replay == nullptr ? "unknown kind of vector" : replay->missing) << "\n";
       ++skipped;
     } else {
       ReplayFile(*replay, path) ? ++agreed : ++failed;

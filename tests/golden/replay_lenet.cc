@@ -133,7 +133,9 @@ void CheckGradients(Network& network, Tape& tape, Spy& spy, const GoldenFile& fi
       const std::vector<float> mine(grad.begin() + part.offset, grad.begin() + part.offset + part.shape.size());
       const bool range = AllowedGradient(part.name) == 2;
       const double scale = range ? spy.magnitude[part.name.substr(0, part.name.rfind('/'))] : 0;
-      comparison->Check(range ? "grad/range" : part.name.find("gates") != std::string::npos ? "grad/gates" : "grad/weights",
+      comparison->Check(range                                          ? "grad/range"
+                        : part.name.find("gates") != std::string::npos ? "grad/gates"
+                                                                       : "grad/weights",
                         mine, OursByName(file, "grad", part.name, flatten), AllowedGradient(part.name), scale);
     }
   }

@@ -1,10 +1,10 @@
 // bb_train_* and bb_eval_*: one quantizer with its gates, gradients and regularizer.
 #include <cmath>
 
+#include "ops/elementwise/reshape.h"
 #include "ops/quant/bayesian_bits/bayesian_bits.h"
 #include "ops/quant/gates/gates.h"
 #include "ops/quant/gates/gates_math.h"
-#include "ops/elementwise/reshape.h"
 #include "runtime/autograd/tape.h"
 #include "runtime/tensor/copy.h"
 #include "tests/golden/golden_file.h"
@@ -56,8 +56,7 @@ void CheckTraining(Context& context, const GoldenFile& file, const Tensor& y, Ta
   }
 }
 
-void CheckRegularizer(Context& context, const GoldenFile& file, Tensor phi, int64_t channels,
-                      Comparison* comparison) {
+void CheckRegularizer(Context& context, const GoldenFile& file, Tensor phi, int64_t channels, Comparison* comparison) {
   const auto layout = OneSite(channels, file.Number("macs") / file.Number("max_macs"));
   Tape tape;
   tape.Watch(phi);

@@ -79,7 +79,8 @@ std::vector<Row> LeNetStepRows(int64_t batch, int turns) {
   const auto calls = LeNetOneDnnCalls(batch);
   const auto times = TakeTurns({{"LeNet-5 Bayesian Bits training step", [&] { quantized.Run(); }},
                                 {"LeNet-5 float training step", [&] { plain.Run(); }},
-                                {"its bare oneDNN convolutions and products", [&] {
+                                {"its bare oneDNN convolutions and products",
+                                 [&] {
                                    for (const auto& call : calls) call();
                                  }}},
                                turns);

@@ -43,11 +43,11 @@ std::vector<Row> QuantizerRows(int64_t elements, int turns) {
   for (bool is_signed : {true, false}) {
     const BayesianBitsLayout layout{1, elements, is_signed};
     const std::string kind = is_signed ? "signed" : "unsigned and relu";
-    const auto times = TakeTurns(
-        {{"quantizer forward, " + kind, [&] { forward(context.kernel(), y.view(), in, layout); }},
-         {"quantizer backward, " + kind, [&] { backward(context.kernel(), grads, grad.view(), in, layout); }},
-         {memcpy_name, [&] { ThreadedCopy(copy, x); }}},
-        turns);
+    const auto times =
+        TakeTurns({{"quantizer forward, " + kind, [&] { forward(context.kernel(), y.view(), in, layout); }},
+                   {"quantizer backward, " + kind, [&] { backward(context.kernel(), grads, grad.view(), in, layout); }},
+                   {memcpy_name, [&] { ThreadedCopy(copy, x); }}},
+                  turns);
     rows.push_back({times[0].name, memcpy_name, times[0].milliseconds, times[2].milliseconds, 2.0});
     rows.push_back({times[1].name, memcpy_name, times[1].milliseconds, times[2].milliseconds, 3.2});
   }

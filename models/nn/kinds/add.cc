@@ -1,6 +1,5 @@
-#include "ops/elementwise/elementwise.h"
-
 #include "models/nn/layer_call.h"
+#include "ops/elementwise/elementwise.h"
 
 namespace bitgate {
 namespace forward {

@@ -1,13 +1,12 @@
-#include "ops/elementwise/reshape.h"
-
 #include "models/nn/layer_call.h"
+#include "ops/elementwise/reshape.h"
 
 namespace bitgate {
 namespace forward {
 
 extern const LayerForward kFlatten;
 const LayerForward kFlatten{[](const LayerCall& call) { return Flatten(call.context, call.inputs[0]); },
-                        /*fuses_activation=*/false};
+                            /*fuses_activation=*/false};
 
 }  // namespace forward
 }  // namespace bitgate

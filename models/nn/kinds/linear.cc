@@ -1,13 +1,13 @@
-#include "ops/linalg/linalg.h"
-
 #include "models/nn/layer_call.h"
+#include "ops/linalg/linalg.h"
 
 namespace bitgate {
 namespace forward {
 
 extern const LayerForward kLinear;
-const LayerForward kLinear{[](const LayerCall& call) { return Linear(call.context, call.inputs[0], call.weight, call.bias, call.activation); },
-                        /*fuses_activation=*/true};
+const LayerForward kLinear{
+    [](const LayerCall& call) { return Linear(call.context, call.inputs[0], call.weight, call.bias, call.activation); },
+    /*fuses_activation=*/true};
 
 }  // namespace forward
 }  // namespace bitgate

@@ -1,13 +1,12 @@
-#include "ops/elementwise/elementwise.h"
-
 #include "models/nn/layer_call.h"
+#include "ops/elementwise/elementwise.h"
 
 namespace bitgate {
 namespace forward {
 
 extern const LayerForward kRelu;
 const LayerForward kRelu{[](const LayerCall& call) { return Relu(call.context, call.inputs[0]); },
-                        /*fuses_activation=*/false};
+                         /*fuses_activation=*/false};
 
 }  // namespace forward
 }  // namespace bitgate

@@ -19,8 +19,8 @@ void CheckParameter(const char* what, const Tensor& tensor, int64_t size) {
   }
 }
 
-BayesianBitsLayout CheckedLayout(const Tensor& x, const Tensor& range, const Tensor& gates,
-                                 const Tensor& channel_gates, bool is_signed) {
+BayesianBitsLayout CheckedLayout(const Tensor& x, const Tensor& range, const Tensor& gates, const Tensor& channel_gates,
+                                 bool is_signed) {
   if (!x.defined() || x.dtype() != DType::kFloat32) {
     throw InvalidArgument(kName, ": expected float32 x, got ", x.defined() ? ToString(x.dtype()) : "nothing");
   }
@@ -34,14 +34,14 @@ BayesianBitsLayout CheckedLayout(const Tensor& x, const Tensor& range, const Ten
 }
 
 const KernelTable<decltype(cpu::scalar::BayesianBitsForward)>& ForwardKernels() {
-  static const KernelTable<decltype(cpu::scalar::BayesianBitsForward)> kernels{
-      BG_CPU_KERNEL(BayesianBitsForward), BG_CUDA_KERNEL(BayesianBitsForward)};
+  static const KernelTable<decltype(cpu::scalar::BayesianBitsForward)> kernels{BG_CPU_KERNEL(BayesianBitsForward),
+                                                                               BG_CUDA_KERNEL(BayesianBitsForward)};
   return kernels;
 }
 
 const KernelTable<decltype(cpu::scalar::BayesianBitsBackward)>& BackwardKernels() {
-  static const KernelTable<decltype(cpu::scalar::BayesianBitsBackward)> kernels{
-      BG_CPU_KERNEL(BayesianBitsBackward), BG_CUDA_KERNEL(BayesianBitsBackward)};
+  static const KernelTable<decltype(cpu::scalar::BayesianBitsBackward)> kernels{BG_CPU_KERNEL(BayesianBitsBackward),
+                                                                                BG_CUDA_KERNEL(BayesianBitsBackward)};
   return kernels;
 }
 
@@ -56,22 +56,21 @@ Tensor BayesianBits(Context& context, const Tensor& input, const Tensor& range, 
   ForwardKernels().For(context.device(), kName)(context.kernel(), y.view(), in, layout);
 
   // Saves its inputs only: the backward pass recomputes the cascade from x, which costs less than reading a mask.
-  RecordOp(context, {&input, &range, &gates, &channel_gates}, y,
-           [x, range, gates, channel_gates, layout](Context& context, const Tensor& grad_y, GradientSink& sink) {
-             const Tensor grad_x = Empty(context, x.shape());
-             const Tensor grad_range = Empty(context, range.shape());
-             const Tensor grad_gates = Empty(context, gates.shape());
-             const Tensor grad_channels =
-                 channel_gates.defined() ? Empty(context, channel_gates.shape()) : Tensor();
-             const BayesianBitsGradViews grads{grad_x.view(), grad_range.view(), grad_gates.view(),
-                                               grad_channels.view()};
-             const BayesianBitsInputs in{x.view(), range.view(), gates.view(), channel_gates.view()};
-             BackwardKernels().For(context.device(), kName)(context.kernel(), grads, grad_y.view(), in, layout);
-             sink.Set(0, grad_x);
-             sink.Set(1, grad_range);
-             sink.Set(2, grad_gates);
-             if (channel_gates.defined()) sink.Set(3, grad_channels);
-           });
+  RecordOp(
+      context, {&input, &range, &gates, &channel_gates}, y,
+      [x, range, gates, channel_gates, layout](Context& context, const Tensor& grad_y, GradientSink& sink) {
+        const Tensor grad_x = Empty(context, x.shape());
+        const Tensor grad_range = Empty(context, range.shape());
+        const Tensor grad_gates = Empty(context, gates.shape());
+        const Tensor grad_channels = channel_gates.defined() ? Empty(context, channel_gates.shape()) : Tensor();
+        const BayesianBitsGradViews grads{grad_x.view(), grad_range.view(), grad_gates.view(), grad_channels.view()};
+        const BayesianBitsInputs in{x.view(), range.view(), gates.view(), channel_gates.view()};
+        BackwardKernels().For(context.device(), kName)(context.kernel(), grads, grad_y.view(), in, layout);
+        sink.Set(0, grad_x);
+        sink.Set(1, grad_range);
+        sink.Set(2, grad_gates);
+        if (channel_gates.defined()) sink.Set(3, grad_channels);
+      });
   return y;
 }
 

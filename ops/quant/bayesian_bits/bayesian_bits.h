@@ -1,4 +1,5 @@
-// The Bayesian Bits quantizer as a differentiable op: clip, and the gated sum of residuals on the 2-4-8-16-32-bit grids.
+// The Bayesian Bits quantizer as a differentiable op: clip, and the gated sum of residuals on the 2-4-8-16-32-bit
+// grids.
 #ifndef BITGATE_OPS_QUANT_BAYESIAN_BITS_BAYESIAN_BITS_H_
 #define BITGATE_OPS_QUANT_BAYESIAN_BITS_BAYESIAN_BITS_H_
 
@@ -12,9 +13,9 @@ namespace bitgate {
 // Signed: values in (-beta, beta); unsigned: (0, beta), which makes the op its own ReLU.
 // Result: x's shape. One pass over memory; levels behind a gate that is exactly 0 are not computed.
 //
-// Gradients: x by the straight-through estimator (zero on and outside the bounds); range, gates and channel_gates in the
-// same pass (closed form, arXiv 2005.07093 with d round(u)/du = 1). A gate that is exactly 0, and those behind it, get
-// gradient 0: a clamped hard-concrete gate passes none on.
+// Gradients: x by the straight-through estimator (zero on and outside the bounds); range, gates and channel_gates in
+// the same pass (closed form, arXiv 2005.07093 with d round(u)/du = 1). A gate that is exactly 0, and those behind it,
+// get gradient 0: a clamped hard-concrete gate passes none on.
 //
 // Throws InvalidArgument on shapes or dtypes that do not fit.
 Tensor BayesianBits(Context& context, const Tensor& x, const Tensor& range, const Tensor& gates,

@@ -11,19 +11,25 @@ namespace {
 template <class Body>
 BG_INLINE void DispatchLevels(int levels, const Body& body) {
   switch (levels) {
-    case 1: return body(Int<1>());
-    case 2: return body(Int<2>());
-    case 3: return body(Int<3>());
-    case 4: return body(Int<4>());
-    default: return body(Int<5>());
+    case 1:
+      return body(Int<1>());
+    case 2:
+      return body(Int<2>());
+    case 3:
+      return body(Int<3>());
+    case 4:
+      return body(Int<4>());
+    default:
+      return body(Int<5>());
   }
 }
 
 BG_INLINE BayesianBitsElement<Vec> MakeElement(const BayesianBitsInputs& in, const BayesianBitsScales<float>& scales,
                                                int64_t row) {
   const float* channel_gates = in.channel_gates.As();
-  return MakeBayesianBitsElement<Vec>(scales, in.gates.As(), channel_gates == nullptr ? 1.0f : channel_gates[row],
-                                      [](float value) __attribute__((always_inline)) { return Broadcast(value); });
+  return MakeBayesianBitsElement<Vec>(
+      scales, in.gates.As(), channel_gates == nullptr ? 1.0f : channel_gates[row],
+      [](float value) __attribute__((always_inline)) { return Broadcast(value); });
 }
 
 // Adds the blocks' sums in order: per row into the channel gates' gradients, over all rows into `totals`.
@@ -70,10 +76,10 @@ void BayesianBitsBackward(KernelContext& context, const BayesianBitsGradViews& g
     MapReduceRows<kSums>(
         blocks,
         [&](int64_t row) {
-          return [edge_low, p = MakeElement(in, scales, row)](Vec* sums, Vec x, Vec grad)
-                     __attribute__((always_inline)) {
-                       return bitgate::BayesianBitsBackward<kLevels>(x, grad, p, edge_low, sums);
-                     };
+          return [ edge_low, p = MakeElement(in, scales, row) ](Vec * sums, Vec x, Vec grad)
+              __attribute__((always_inline)) {
+            return bitgate::BayesianBitsBackward<kLevels>(x, grad, p, edge_low, sums);
+          };
         },
         partial, grad_in.x.As(), in.x.As(), grad_y.As());
     double totals[kSums];

@@ -61,8 +61,8 @@ __global__ void FinishKernel(int64_t rows, int64_t blocks_per_row, const float* 
   }
   __syncthreads();
   if (threadIdx.x == 0) {
-    const auto grad = FinishBayesianBitsGrad(totals, ActiveLevels(parameters.gates), *parameters.range,
-                                             parameters.gates);
+    const auto grad =
+        FinishBayesianBitsGrad(totals, ActiveLevels(parameters.gates), *parameters.range, parameters.gates);
     *grad_range = static_cast<float>(grad.range);
     for (int k = 0; k < kBayesianBitsGates; ++k) grad_gates[k] = static_cast<float>(grad.gate[k]);
   }
@@ -87,11 +87,10 @@ void BayesianBitsBackward(KernelContext& context, const BayesianBitsGradViews& g
   const size_t bytes = static_cast<size_t>(layout.rows * blocks * kSums) * sizeof(float);
   float* partial = static_cast<float*>(context.workspace.Get(bytes));
   const Parameters parameters = MakeParameters(in, layout);
-  LaunchMapReduce<kSums>(context.stream, layout.rows, layout.elements, BackwardOp{parameters}, partial,
-                         grad_in.x.As(), in.x.As(), grad_y.As());
-  FinishKernel<<<1, kMapThreads, 0, CudaStream(context.stream)>>>(layout.rows, blocks, partial, parameters,
-                                                                 grad_in.range.As(), grad_in.gates.As(),
-                                                                 grad_in.channel_gates.As());
+  LaunchMapReduce<kSums>(context.stream, layout.rows, layout.elements, BackwardOp{parameters}, partial, grad_in.x.As(),
+                         in.x.As(), grad_y.As());
+  FinishKernel<<<1, kMapThreads, 0, CudaStream(context.stream)>>>(
+      layout.rows, blocks, partial, parameters, grad_in.range.As(), grad_in.gates.As(), grad_in.channel_gates.As());
   BG_CHECK_CUDA(cudaGetLastError());
 }
 

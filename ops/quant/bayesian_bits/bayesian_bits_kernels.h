@@ -24,10 +24,10 @@ struct BayesianBitsInputs {
   ConstView x, range, gates, channel_gates;
 };
 
-BG_PER_ISA(
-    void BayesianBitsForward(KernelContext& context, View y, const BayesianBitsInputs& in, BayesianBitsLayout layout);
-    void BayesianBitsBackward(KernelContext& context, const BayesianBitsGradViews& grad_in, ConstView grad_y,
-                              const BayesianBitsInputs& in, BayesianBitsLayout layout);)
+BG_PER_ISA(void BayesianBitsForward(KernelContext& context, View y, const BayesianBitsInputs& in,
+                                    BayesianBitsLayout layout);
+           void BayesianBitsBackward(KernelContext& context, const BayesianBitsGradViews& grad_in, ConstView grad_y,
+                                     const BayesianBitsInputs& in, BayesianBitsLayout layout);)
 namespace cuda {
 void BayesianBitsForward(KernelContext& context, View y, const BayesianBitsInputs& in, BayesianBitsLayout layout);
 void BayesianBitsBackward(KernelContext& context, const BayesianBitsGradViews& grad_in, ConstView grad_y,

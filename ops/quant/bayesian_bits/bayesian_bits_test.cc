@@ -199,8 +199,9 @@ TEST(BayesianBits, NoClippedWeightRoundsToTwoAtTwoBits) {
   std::uniform_real_distribution<float> uniform(1e-4f, 10.0f);
   for (int i = 0; i < 2000; ++i) {
     const float beta = uniform(random);
-    const Tensor y = BayesianBits(context, FromHost<float>(context, {3 * beta, -3 * beta}, {2}),
-                                  FromHost<float>(context, {beta}, {1}), FromHost(context, kGateCases[0], {4}), {}, true);
+    const Tensor y =
+        BayesianBits(context, FromHost<float>(context, {3 * beta, -3 * beta}, {2}),
+                     FromHost<float>(context, {beta}, {1}), FromHost(context, kGateCases[0], {4}), {}, true);
     const float step = 2 * beta / 3;
     EXPECT_EQ(ToHost<float>(context, y)[0], step) << beta;
     EXPECT_EQ(ToHost<float>(context, y)[1], -step) << beta;

@@ -10,8 +10,12 @@ namespace {
 BG_INLINE FixedElement<Vec> MakeElement(const FixedInputs& in, const FixedQuantizer& q, int64_t row) {
   const float ratio = in.range.As()[0] / q.range;
   const float* keep = in.keep.As();
-  return {Broadcast(q.scale * ratio), Broadcast(static_cast<float>(q.qmin)), Broadcast(static_cast<float>(q.qmax)),
-          Broadcast(q.low * ratio),   Broadcast(q.high * ratio),             Broadcast(keep == nullptr ? 1.0f : keep[row]),
+  return {Broadcast(q.scale * ratio),
+          Broadcast(static_cast<float>(q.qmin)),
+          Broadcast(static_cast<float>(q.qmax)),
+          Broadcast(q.low * ratio),
+          Broadcast(q.high * ratio),
+          Broadcast(keep == nullptr ? 1.0f : keep[row]),
           Broadcast(0.0f)};
 }
 
@@ -39,7 +43,7 @@ void FixedQuantizeBackward(KernelContext& context, View grad_x, View grad_range,
     MapReduceRows<1>(
         blocks,
         [&](int64_t row) {
-          return [p = MakeElement(in, quantizer, row)](Vec* sum, Vec x, Vec grad) __attribute__((always_inline)) {
+          return [p = MakeElement(in, quantizer, row)](Vec * sum, Vec x, Vec grad) __attribute__((always_inline)) {
             return decltype(clip_only)::value ? ClipBackward(x, grad, p, sum) : FixedBackward(x, grad, p, sum);
           };
         },

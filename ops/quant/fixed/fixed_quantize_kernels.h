@@ -13,10 +13,10 @@ struct FixedInputs {
   int64_t rows, elements;    // x as a matrix: one row per entry of keep, or a single row
 };
 
-BG_PER_ISA(
-    void FixedQuantizeForward(KernelContext& context, View y, const FixedInputs& in, const FixedQuantizer& quantizer);
-    void FixedQuantizeBackward(KernelContext& context, View grad_x, View grad_range, ConstView grad_y,
-                               const FixedInputs& in, const FixedQuantizer& quantizer);)
+BG_PER_ISA(void FixedQuantizeForward(KernelContext& context, View y, const FixedInputs& in,
+                                     const FixedQuantizer& quantizer);
+           void FixedQuantizeBackward(KernelContext& context, View grad_x, View grad_range, ConstView grad_y,
+                                      const FixedInputs& in, const FixedQuantizer& quantizer);)
 
 }  // namespace bitgate
 

@@ -110,8 +110,10 @@ TEST(FixedQuantize, InstructionSetsAreBitEqual) {
         for (const Tensor& t : {y, gx, gr}) {
           for (float value : ToHost<float>(context, t)) all.push_back(value);
         }
-        if (kind.isa == Isa::kScalar) expected = all;
-        else ++compared;
+        if (kind.isa == Isa::kScalar)
+          expected = all;
+        else
+          ++compared;
         ASSERT_EQ(std::memcmp(all.data(), expected.data(), all.size() * sizeof(float)), 0) << IsaName(kind.isa);
       }
     }

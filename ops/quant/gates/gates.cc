@@ -18,8 +18,8 @@ void CheckPhi(const char* name, const Tensor& phi, const GateLayout& layout) {
     throw InvalidArgument(name, ": expected phi of ", layout.parameters, " float32 values, got shape ", phi.shape());
   }
   for (const GateSite& site : layout.sites) {
-    bool fits = site.channels >= 0 && site.channel_offset >= 0 &&
-                site.channel_offset + site.channels <= layout.parameters;
+    bool fits =
+        site.channels >= 0 && site.channel_offset >= 0 && site.channel_offset + site.channels <= layout.parameters;
     for (int64_t offset : site.level) fits = fits && offset >= kGateClosed && offset < layout.parameters;
     if (!fits) throw InvalidArgument(name, ": expected gate offsets below ", layout.parameters, " in the layout");
   }

@@ -9,9 +9,12 @@ namespace {
 
 GateSample<float> Sample(float phi, const float* noise, int64_t offset, GateMode mode) {
   switch (mode) {
-    case GateMode::kStochastic: return SampleGate(phi, noise[offset]);
-    case GateMode::kDeterministic: return StretchedSigmoid(phi);
-    case GateMode::kThreshold: break;
+    case GateMode::kStochastic:
+      return SampleGate(phi, noise[offset]);
+    case GateMode::kDeterministic:
+      return StretchedSigmoid(phi);
+    case GateMode::kThreshold:
+      break;
   }
   return {IsGateOpen(phi) ? 1.0f : 0.0f, 0.0f};
 }

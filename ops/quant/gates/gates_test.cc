@@ -97,7 +97,8 @@ double NaivePenalty(const std::vector<double>& phi) {
   const auto q = [&](int i) { return OpenProbability(phi[i]); };
   double first = 0;
   for (int c = 0; c < 3; ++c) {
-    first += q(c) * (0.2 + 0.4 * q(3) + 0.8 * q(3) * q(4) + 1.6 * q(3) * q(4) * q(5) + 3.2 * q(3) * q(4) * q(5) * q(6)) / 3;
+    first +=
+        q(c) * (0.2 + 0.4 * q(3) + 0.8 * q(3) * q(4) + 1.6 * q(3) * q(4) * q(5) + 3.2 * q(3) * q(4) * q(5) * q(6)) / 3;
   }
   return first + 1 + 0.2 + 0.3 * q(7) + 0.5 * q(7);
 }
