@@ -31,11 +31,12 @@ bool MeetsPaddingOrSum(const Graph& graph, int tensor) {
 }  // namespace
 
 void Network::ReplaceMethod(std::unique_ptr<Method> method) {
-  std::map<std::string, Tensor> biases;
+  std::map<std::string, Tensor> uncovered;  // biases, and weights of layers left in float
   for (const Node& node : graph_.nodes()) {
     for (const ParameterSpec& spec : node.spec.parameters) {
-      const Parameter* old = FindParameter(node.name + "/" + spec.suffix);
-      if (old != nullptr) biases[old->declaration.name] = old->value.Detached();
+      const std::string name = node.name + "/" + spec.suffix;
+      if (spec.suffix == "weight" && HasWeightSite(node.index)) continue;
+      uncovered[name] = parameter(name).value.Detached();
     }
   }
   std::vector<Tensor> weights;
@@ -48,10 +49,7 @@ void Network::ReplaceMethod(std::unique_ptr<Method> method) {
   for (size_t i = 0; i < weights.size(); ++i) {
     if (weights[i].defined()) method_->FromFloat(context_, static_cast<int>(i), weights[i]);
   }
-  for (Parameter* parameter : parameter_list_) {
-    const auto old = biases.find(parameter->declaration.name);
-    if (old != biases.end()) CopyInto(context_, parameter->value, old->second);
-  }
+  for (const auto& [name, value] : uncovered) CopyInto(context_, parameter(name).value, value);
 }
 
 FreezeReport Network::Freeze() {
@@ -118,6 +116,25 @@ std::string Network::SaveState() const {
   return state.dump();
 }
 
+// Throws DataLoss at the first value that training could not have left in a parameter.
+void Network::CheckValues(const std::map<std::string, Tensor>& given) const {
+  for (const Parameter* parameter : parameter_list_) {
+    const ParameterDeclaration& declaration = parameter->declaration;
+    std::vector<std::string> names;
+    for (const ParameterPart& part : declaration.parts) names.push_back(part.name);
+    if (names.empty() && parameter->value.size() > 0) names.push_back(declaration.name);
+    for (const std::string& name : names) {
+      const Tensor& tensor = given.at(name);
+      const float* values = tensor.data<float>();
+      for (int64_t i = 0; i < tensor.size(); ++i) {
+        if (std::isfinite(values[i]) && values[i] >= declaration.low && values[i] <= declaration.high) continue;
+        throw DataLoss("network ", graph_.name(), ": expected finite values of ", name, " in [", declaration.low, ", ",
+                       declaration.high, "], got ", values[i], " at ", i);
+      }
+    }
+  }
+}
+
 // Throws FailedPrecondition at the first name or shape in which `given` is not `mine`.
 void Network::CheckTensors(const std::map<std::string, Tensor>& given,
                            const std::map<std::string, Tensor>& mine) const {
@@ -153,6 +170,7 @@ void Network::Load(const std::map<std::string, Tensor>& tensors, const std::stri
   }
   const auto mine = StateTensors();
   CheckTensors(tensors, mine);
+  CheckValues(tensors);
   method_->LoadState(method_state);
   for (const auto& [name, tensor] : mine) {
     context_.backend().CopyFromHost(tensor.raw_data(), tensors.at(name).raw_data(),

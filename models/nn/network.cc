@@ -53,10 +53,16 @@ void Network::AllocateParameters() {
       ParameterDeclaration declaration;
       declaration.name = node.name + "/" + spec.suffix;
       declaration.shape = Shape(spec.shape);
-      if (FindParameter(declaration.name) == nullptr) allocate(declaration);
+      if (spec.suffix != "weight" || !HasWeightSite(node.index)) allocate(declaration);
     }
   }
   PlanSteps();
+}
+
+bool Network::HasWeightSite(int node) const {
+  const std::vector<Site>& sites = method_->sites();
+  return std::any_of(sites.begin(), sites.end(),
+                     [&](const Site& site) { return site.role == Role::kWeight && site.node == node; });
 }
 
 void Network::Initialise(uint64_t seed) {
@@ -83,6 +89,7 @@ void Network::PlanSteps() {
   }
   for (const Node& node : graph_.nodes()) {
     Step& step = steps_[node.index];
+    step.forward = &FindLayerForward(node.kind->name());
     step.bias = FindParameter(node.name + "/bias");
     if (step.weight_site < 0) step.weight = FindParameter(node.name + "/weight");
     if (node.kind->traits().is_nonlinearity) PlanRelu(node.index);
@@ -137,7 +144,7 @@ Tensor Network::RunStep(int index, const Prepared& prepared, std::vector<Tensor>
   if (step.bias != nullptr) {
     call.bias = step.bias_mask.defined() ? Mul(context_, step.bias->value, step.bias_mask) : step.bias->value;
   }
-  const Tensor y = step.skip ? call.inputs[0] : FindLayerForward(node.kind->name()).run(call);
+  const Tensor y = step.skip ? call.inputs[0] : step.forward->run(call);
   return step.output_site < 0 ? y : method_->Activation(context_, prepared, step.output_site, y);
 }
 
@@ -157,15 +164,14 @@ ForwardResult Network::Forward(const Tensor& images, Mode mode, const RandomKey&
   }
   ForwardResult result;
   result.logits = values[graph_.output() + 1];
-  if (mode == Mode::kTrain) result.penalty = method_->Penalty(context_, *prepared);
+  if (mode == Mode::kTrain) result.penalty = method_->Penalty(context_);
   return result;
 }
 
 SiteStates Network::States() {
   SiteStates states;
-  for (size_t i = 0; i < method_->sites().size(); ++i) {
-    states[method_->sites()[i].name] = method_->State(context_, static_cast<int>(i));
-  }
+  const std::vector<SiteState> by_site = method_->States(context_);
+  for (size_t i = 0; i < by_site.size(); ++i) states[method_->sites()[i].name] = by_site[i];
   return states;
 }
 

@@ -17,6 +17,8 @@
 
 namespace bitgate {
 
+struct LayerForward;  // models/nn/layer_call.h
+
 struct ForwardResult {
   Tensor logits;   // [n, classes]
   Tensor penalty;  // the method's regularizer, a scalar; undefined in evaluation or when there is none
@@ -49,7 +51,7 @@ class Network {
   Context& context() { return context_; }
   bool frozen() const { return frozen_; }
 
-  // All parameters, in a fixed order; pointers stay valid until Freeze or Load.
+  // All parameters, in a fixed order; pointers stay valid until Freeze, or a Load that freezes.
   const std::vector<Parameter*>& parameters() const { return parameter_list_; }
   // Throws NotFound.
   Parameter& parameter(const std::string& name);
@@ -57,7 +59,7 @@ class Network {
   // Makes every parameter a leaf of the tape.
   void Watch(Tape& tape);
 
-  // images: [n, ...input_shape], preprocessed. In kTrain, records on the context's tape.
+  // images: [n, ...input_shape], preprocessed. Records where a tape is recording, in either mode.
   // `key` keys the gates' noise (its stream is the method's); a defined `noise` replaces it.
   ForwardResult Forward(const Tensor& images, Mode mode, const RandomKey& key = {}, const Tensor& noise = {});
 
@@ -72,12 +74,14 @@ class Network {
   std::map<std::string, Tensor> StateTensors();
   std::string SaveState() const;
   // Restores what StateTensors and SaveState gave, also of a frozen network. Throws FailedPrecondition naming the first
-  // tensor that is missing, superfluous or of another shape, DataLoss for a malformed state.
+  // tensor that is missing, superfluous or of another shape, DataLoss for a malformed state or a value that is not
+  // finite or out of its parameter's bounds. A network that failed to load is to be thrown away.
   void Load(const std::map<std::string, Tensor>& tensors, const std::string& state);
 
  private:
   // What the forward pass does at a node, decided once.
   struct Step {
+    const LayerForward* forward = nullptr;
     int weight_site = -1;         // quantized weight, or -1
     int output_site = -1;         // quantized output, or -1
     Parameter* weight = nullptr;  // of a layer left in float
@@ -93,7 +97,10 @@ class Network {
   void PlanSteps();
   void PlanRelu(int relu);
   void ReplaceMethod(std::unique_ptr<Method> method);
+  // Whether the method owns the node's weight, under whatever names it has for it.
+  bool HasWeightSite(int node) const;
   void CheckTensors(const std::map<std::string, Tensor>& given, const std::map<std::string, Tensor>& mine) const;
+  void CheckValues(const std::map<std::string, Tensor>& given) const;
   void MaskPaddedConstants(std::vector<std::string>* notes);
   Tensor RunStep(int index, const Prepared& prepared, std::vector<Tensor>& values);
   Parameter* FindParameter(const std::string& name);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "models/graph/builder.h"
 #include "models/nn/layer_call.h"
@@ -60,6 +61,50 @@ void SetGates(Network& network, const std::string& part_name, const std::vector<
   CopyInto(network.context(), part, FromHost(network.context(), values, part.shape()));
 }
 
+// A method whose parameters have names of their own: the network must neither allocate nor restore weights for it.
+class Renaming : public Method {
+ public:
+  explicit Renaming(const Graph& graph) : Method(QuantizationSites(graph)), inner_(MakeMethod(graph, Quantizer())) {}
+  std::vector<ParameterDeclaration> Declare() const override {
+    auto all = inner_->Declare();
+    for (ParameterDeclaration& declaration : all) declaration.name += "/planes";
+    return all;
+  }
+  void Bind(Context& context, const std::vector<Parameter*>& p) override { inner_->Bind(context, p); }
+  void FromFloat(Context& context, int site, const Tensor& w) override { inner_->FromFloat(context, site, w); }
+  std::unique_ptr<Prepared> Begin(Context& context, Mode mode, const RandomKey& key, const Tensor& noise) override {
+    return inner_->Begin(context, mode, key, noise);
+  }
+  Tensor Weight(Context& context, const Prepared& prepared, int site) override {
+    return inner_->Weight(context, prepared, site);
+  }
+  Tensor Activation(Context& context, const Prepared& prepared, int site, const Tensor& x) override {
+    return inner_->Activation(context, prepared, site, x);
+  }
+  bool AbsorbsRelu(int site) const override { return inner_->AbsorbsRelu(site); }
+  Tensor Penalty(Context& context) override { return inner_->Penalty(context); }
+  std::vector<SiteState> States(Context& context) override { return inner_->States(context); }
+  Fixed Freeze(Context& context, int site) override { return inner_->Freeze(context, site); }
+  Tensor FloatWeight(Context& context, int site) override { return inner_->FloatWeight(context, site); }
+  std::string SaveState() const override { return inner_->SaveState(); }
+  void LoadState(const std::string& state) override { inner_->LoadState(state); }
+
+ private:
+  std::unique_ptr<Method> inner_;
+};
+
+TEST(Network, AMethodNamesItsOwnParameters) {
+  Context context;
+  Network network(context, SmallLeNet(), std::make_unique<Renaming>(SmallLeNet()), 11);
+  Network plain(context, SmallLeNet(), Quantizer(), 11);
+  EXPECT_THROW(network.parameter("conv1/weight"), Error);
+  EXPECT_NO_THROW(network.parameter("conv1/weight/planes"));
+  const Tensor images = Images(context, 4, {28, 28, 1});
+  for (Network* each : {&network, &plain}) each->Forward(images, Mode::kTrain, {1, 0, 0}), each->Freeze();
+  EXPECT_EQ(ToHost<float>(context, network.Forward(images, Mode::kEvaluate).logits),
+            ToHost<float>(context, plain.Forward(images, Mode::kEvaluate).logits));
+}
+
 TEST(Layers, EveryKindOfTheGraphRuns) {
   for (const std::string& kind : LayerKindNames()) EXPECT_NO_THROW(FindLayerForward(kind)) << kind;
   EXPECT_THROW(FindLayerForward("no_such_kind"), Error);
@@ -83,6 +128,8 @@ TEST(Network, QuantizesFromTheFirstBatchOn) {
   Context context;
   Network network(context, SmallLeNet(), Quantizer(), 7);
   const Tensor images = Images(context, 5, {28, 28, 1});
+  EXPECT_THROW(network.Forward(images, Mode::kEvaluate), Error) << "evaluation must not decide ranges";
+  network.Forward(images, Mode::kTrain);
   const Tensor logits = network.Forward(images, Mode::kEvaluate).logits;
   EXPECT_EQ(logits.shape(), Shape({5, 10}));
   for (const auto& [name, state] : network.States()) EXPECT_EQ(state.bits, 32) << name;
@@ -100,6 +147,7 @@ TEST(Network, WideOpenGatesComputeTheFloatNetwork) {
   for (const Graph& graph : {SmallLeNet(), Residual()}) {
     Network quantized(context, graph, Quantizer(), 7), plain(context, graph, Quantizer("float"), 7);
     const Tensor images = Images(context, 8, graph.input_shape());
+    quantized.Forward(images, Mode::kTrain);
     const auto a = ToHost<float>(context, quantized.Forward(images, Mode::kEvaluate).logits);
     const auto b = ToHost<float>(context, plain.Forward(images, Mode::kEvaluate).logits);
     // beta = max w clips what is more negative than -max w; else 32 bits are the value itself.
@@ -240,7 +288,17 @@ TEST(Network, LoadNamesWhatDoesNotFit) {
   tensors = network.StateTensors();
   tensors["extra"] = Zeros(context, {1});
   expect("expected no tensor extra");
+  for (float value : {-1.0f, 0.0f, std::numeric_limits<float>::infinity(), std::nanf("")}) {
+    tensors = network.StateTensors();
+    tensors["conv1/weight/range"] = FromHost<float>(context, {value}, {1});
+    expect("expected finite values of conv1/weight/range in [1e-06, inf]");
+  }
   EXPECT_THROW(network.Load(network.StateTensors(), "{"), Error);
+  std::string deep;
+  for (int i = 0; i < 200000; ++i) deep += '[';
+  for (int i = 0; i < 200000; ++i) deep += ']';
+  const std::string flags = R"({"frozen":true,"method":"[{\"encoding\":)" + deep + R"(}]"})";
+  EXPECT_THROW(network.Load(network.StateTensors(), flags), Error);
   EXPECT_THROW(network.Load(network.StateTensors(), R"({"frozen":true,"method":"[]"})"), Error);
 }
 

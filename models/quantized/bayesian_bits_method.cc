@@ -8,7 +8,6 @@
 #include "ops/elementwise/reshape.h"
 #include "ops/quant/bayesian_bits/bayesian_bits.h"
 #include "ops/quant/bayesian_bits/bayesian_bits_math.h"
-#include "ops/quant/gates/gates_math.h"
 #include "ops/quant/noise/noise.h"
 #include "runtime/base/error.h"
 #include "runtime/tensor/copy.h"
@@ -17,11 +16,11 @@ namespace bitgate {
 namespace {
 
 constexpr uint32_t kGateStream = 0x47415445;  // "GATE": the noise of all gates of a step
-constexpr int kBits[] = {2, 4, 8, 16, 32};
 
 class PreparedGates : public Prepared {
  public:
-  explicit PreparedGates(Tensor values) : values(std::move(values)) {}
+  PreparedGates(Mode mode, Tensor values) : mode(mode), values(std::move(values)) {}
+  Mode mode;
   Tensor values;  // z of every site
 };
 
@@ -68,17 +67,24 @@ void BayesianBitsMethod::SetRange(Context& context, int site, const std::vector<
   CopyInto(context, range, FromHost<float>(context, {std::max(greatest, kLeastRange)}, {1}));
 }
 
+void BayesianBitsMethod::RequireRange(const char* verb, int site) const {
+  if (flags_[site].calibrated) return;
+  throw FailedPrecondition(verb, ": expected a range for ", sites()[site].name,
+                           ", but no training batch has passed through it yet: train first");
+}
+
 std::unique_ptr<Prepared> BayesianBitsMethod::Begin(Context& context, Mode mode, const RandomKey& key,
                                                     const Tensor& noise) {
-  if (mode == Mode::kEvaluate) {
-    return std::make_unique<PreparedGates>(Gates(context, gates_->value, {}, GateMode::kThreshold, layout_));
+  GateMode gate_mode = GateMode::kThreshold;
+  Tensor u;
+  if (mode == Mode::kTrain) {
+    gate_mode = config_.stochastic_gates() ? GateMode::kStochastic : GateMode::kDeterministic;
+    if (config_.stochastic_gates()) u = noise;
+    if (config_.stochastic_gates() && !noise.defined()) {
+      u = UniformNoise(context, {key.seed, kGateStream, key.step}, layout_->parameters);
+    }
   }
-  if (!config_.stochastic_gates()) {
-    return std::make_unique<PreparedGates>(Gates(context, gates_->value, {}, GateMode::kDeterministic, layout_));
-  }
-  const Tensor u =
-      noise.defined() ? noise : UniformNoise(context, {key.seed, kGateStream, key.step}, layout_->parameters);
-  return std::make_unique<PreparedGates>(Gates(context, gates_->value, u, GateMode::kStochastic, layout_));
+  return std::make_unique<PreparedGates>(mode, Gates(context, gates_->value, u, gate_mode, layout_));
 }
 
 Tensor BayesianBitsMethod::Quantize(Context& context, const Prepared& prepared, int site, const Tensor& x) {
@@ -95,56 +101,64 @@ Tensor BayesianBitsMethod::Weight(Context& context, const Prepared& prepared, in
 }
 
 Tensor BayesianBitsMethod::Activation(Context& context, const Prepared& prepared, int site, const Tensor& x) {
+  const bool training = static_cast<const PreparedGates&>(prepared).mode == Mode::kTrain;
+  if (!training) RequireRange("evaluate", site);
   if (!flags_[site].calibrated) SetRange(context, site, ToHost<float>(context, x));
   return Quantize(context, prepared, site, x);
 }
 
-Tensor BayesianBitsMethod::Penalty(Context& context, const Prepared&) {
+Tensor BayesianBitsMethod::Penalty(Context& context) {
   return GatePenalty(context, gates_->value, config_.mu(), layout_);
 }
 
-int BayesianBitsMethod::Decide(Context& context, int site, std::vector<bool>* keep) {
+std::vector<BayesianBitsMethod::Decision> BayesianBitsMethod::Decide(Context& context) {
   const std::vector<float> z =
       ToHost<float>(context, Gates(context, gates_->value.Detached(), {}, GateMode::kThreshold, layout_));
-  const int64_t begin = value_offsets_[site], channels = layout_->sites[site].channels;
-  keep->clear();
-  for (int64_t c = 0; c < channels; ++c) keep->push_back(z[begin + c] != 0.0f);
-  if (channels == 0 && sites()[site].role == Role::kWeight) keep->assign(sites()[site].channels, true);
-  return ActiveLevels(z.data() + begin + channels) - 1;
+  std::vector<Decision> decisions;
+  for (size_t i = 0; i < sites().size(); ++i) {
+    const float* site_z = z.data() + value_offsets_[i];
+    const int64_t channels = layout_->sites[i].channels;
+    Decision decision;
+    for (int64_t c = 0; c < channels; ++c) decision.keep.push_back(site_z[c] != 0.0f);
+    const bool is_weight = sites()[i].role == Role::kWeight;
+    if (channels == 0 && is_weight) decision.keep.assign(sites()[i].channels, true);
+    decision.level = ActiveLevels(site_z + channels) - 1;
+    const bool all_pruned = is_weight && std::count(decision.keep.begin(), decision.keep.end(), true) == 0;
+    decision.bits = all_pruned ? 0 : kBitWidths[decision.level];
+    decisions.push_back(std::move(decision));
+  }
+  return decisions;
 }
 
-SiteState BayesianBitsMethod::State(Context& context, int site) {
-  std::vector<bool> keep;
-  const int level = Decide(context, site, &keep);
-  SiteState state;
-  state.kept_channels = std::count(keep.begin(), keep.end(), true);
-  const bool all_pruned = sites()[site].role == Role::kWeight && state.kept_channels == 0;
-  state.bits = all_pruned ? 0 : kBits[level];
-  return state;
+std::vector<SiteState> BayesianBitsMethod::States(Context& context) {
+  std::vector<SiteState> states;
+  for (const Decision& decision : Decide(context)) {
+    SiteState state;
+    state.bits = decision.bits;
+    state.kept_channels = std::count(decision.keep.begin(), decision.keep.end(), true);
+    states.push_back(state);
+  }
+  return states;
 }
 
 Fixed BayesianBitsMethod::Freeze(Context& context, int site) {
-  if (!flags_[site].calibrated) {
-    throw FailedPrecondition("freeze: expected a range for ", sites()[site].name,
-                             ", but no batch has passed through it yet: train first");
-  }
+  RequireRange("freeze", site);
+  const Decision decision = Decide(context)[site];
   Fixed fixed;
-  const int level = Decide(context, site, &fixed.keep);
-  const bool all_pruned =
-      sites()[site].role == Role::kWeight && std::find(fixed.keep.begin(), fixed.keep.end(), true) == fixed.keep.end();
+  fixed.keep = decision.keep;
+  fixed.bits = decision.bits;
   fixed.range = ToHost<float>(context, ranges_->value)[site];
   fixed.is_signed = flags_[site].is_signed;
   const auto scales = MakeBayesianBitsScales(fixed.range, fixed.is_signed);
   fixed.low = scales.low;
   fixed.high = scales.high;
-  fixed.bits = all_pruned ? 0 : kBits[level];
-  if (all_pruned) {
+  if (fixed.bits == 0) {
     fixed.encoding = Encoding::kZero;
   } else if (fixed.bits == 32) {
     fixed.encoding = Encoding::kClip;
   } else {
     fixed.encoding = Encoding::kInteger;
-    fixed.scale = scales.scale[level];
+    fixed.scale = scales.scale[decision.level];
     fixed.qmax = fixed.is_signed ? (1 << (fixed.bits - 1)) - 1 : (1 << fixed.bits) - 1;
     fixed.qmin = fixed.is_signed ? -fixed.qmax : 0;
   }

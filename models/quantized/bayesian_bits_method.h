@@ -28,8 +28,8 @@ class BayesianBitsMethod : public Method {
   Tensor Weight(Context& context, const Prepared& prepared, int site) override;
   Tensor Activation(Context& context, const Prepared& prepared, int site, const Tensor& x) override;
   bool AbsorbsRelu(int site) const override { return sites()[site].nonnegative; }
-  Tensor Penalty(Context& context, const Prepared& prepared) override;
-  SiteState State(Context& context, int site) override;
+  Tensor Penalty(Context& context) override;
+  std::vector<SiteState> States(Context& context) override;
   Fixed Freeze(Context& context, int site) override;
   Tensor FloatWeight(Context& context, int site) override;
   std::string SaveState() const override;
@@ -42,10 +42,18 @@ class BayesianBitsMethod : public Method {
     bool is_signed = false;
   };
 
+  // Throws FailedPrecondition for a site whose range no data has initialised.
+  void RequireRange(const char* verb, int site) const;
   void SetRange(Context& context, int site, const std::vector<float>& values);
   Tensor Quantize(Context& context, const Prepared& prepared, int site, const Tensor& x);
-  // Index of the highest open level (0: 2 bits ... 4: 32 bits) and the channels that are kept.
-  int Decide(Context& context, int site, std::vector<bool>* keep);
+  // What the thresholded gates say of a site: bits (0 when a weight has lost all channels) and, of a weight, which
+  // channels are kept.
+  struct Decision {
+    int bits;
+    int level;  // 0: 2 bits ... 4: 32 bits
+    std::vector<bool> keep;
+  };
+  std::vector<Decision> Decide(Context& context);
 
   QuantizerConfig config_;
   std::shared_ptr<const GateLayout> layout_;

@@ -41,10 +41,10 @@ BitReport MakeBitReport(const Graph& graph, const SiteStates& states);
 std::string FormatTable(const BitReport& report);
 
 // Exact, one line, keys always in the same order:
-//   {"network": ..., "layers": [{"layer", "kind", "weight_bits", "activation_bits", "kept_channels", "channels",
-//   "macs", "bops",
-//    "bops_share", "bytes"}, ...], "totals": {"kept_channels", "channels", "macs", "bops", "relative_bops", "bytes",
-//    "float_bytes"}}
+//   {"network": ...,
+//    "layers": [{"layer", "kind", "weight_bits", "activation_bits", "kept_channels", "channels", "macs", "bops",
+//                "bops_share", "bytes"}, ...],
+//    "totals": {"kept_channels", "channels", "macs", "bops", "relative_bops", "bytes", "float_bytes"}}
 // Bits that are absent in the row are null.
 std::string ToJson(const BitReport& report);
 

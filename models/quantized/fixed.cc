@@ -6,7 +6,7 @@
 
 namespace bitgate {
 
-std::string ToJson(const Fixed& fixed) {
+nlohmann::ordered_json ToJson(const Fixed& fixed) {
   nlohmann::ordered_json json;
   json["encoding"] = static_cast<int>(fixed.encoding);
   json["bits"] = fixed.bits;
@@ -18,11 +18,10 @@ std::string ToJson(const Fixed& fixed) {
   json["high"] = fixed.high;
   json["range"] = fixed.range;
   json["keep"] = fixed.keep;
-  return json.dump();
+  return json;
 }
 
-Fixed FixedFromJson(const std::string& text) {
-  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+Fixed FixedFromJson(const nlohmann::json& json, const std::string& where) {
   try {
     Fixed fixed;
     const int encoding = json.at("encoding").get<int>();
@@ -40,7 +39,7 @@ Fixed FixedFromJson(const std::string& text) {
     if (fixed.bits >= 0 && fixed.bits <= 32 && fixed.qmin <= fixed.qmax) return fixed;
   } catch (const std::exception&) {
   }
-  throw DataLoss("quantizer state: expected a frozen quantizer as JSON, got ", text.substr(0, 80));
+  throw DataLoss("quantizer state: expected a frozen quantizer for ", where, ", got something else");
 }
 
 }  // namespace bitgate

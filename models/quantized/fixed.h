@@ -6,6 +6,7 @@
 #define BITGATE_MODELS_QUANTIZED_FIXED_H_
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
@@ -29,9 +30,9 @@ struct Fixed {
   std::vector<bool> keep;      // weights: per output channel, false = pruned (its weights are zero); activations: empty
 };
 
-// As JSON text, exact, and back. FromJson throws DataLoss for anything that is not such a text.
-std::string ToJson(const Fixed& fixed);
-Fixed FixedFromJson(const std::string& text);
+// As JSON, exact, and back. FixedFromJson throws DataLoss for anything else; `where` begins the message.
+nlohmann::ordered_json ToJson(const Fixed& fixed);
+Fixed FixedFromJson(const nlohmann::json& json, const std::string& where);
 
 }  // namespace bitgate
 

@@ -4,6 +4,7 @@
 #include "models/quantized/declare.h"
 #include "models/quantized/method.h"
 #include "ops/elementwise/reshape.h"
+#include "ops/quant/fixed/fixed_math.h"
 #include "ops/quant/fixed/fixed_quantize.h"
 #include "runtime/base/error.h"
 #include "runtime/tensor/copy.h"
@@ -36,8 +37,8 @@ class FixedMethod : public Method {
     const bool clips = encoding == Encoding::kInteger || encoding == Encoding::kClip;
     return clips && !fixed_[site].is_signed && sites()[site].nonnegative;
   }
-  Tensor Penalty(Context&, const Prepared&) override { return {}; }
-  SiteState State(Context& context, int site) override;
+  Tensor Penalty(Context&) override { return {}; }
+  std::vector<SiteState> States(Context& context) override;
   Fixed Freeze(Context& context, int site) override;
   Tensor FloatWeight(Context&, int site) override { return weights_[site]->value.Detached(); }
   std::string SaveState() const override;
@@ -89,30 +90,33 @@ Tensor FixedMethod::Quantize(Context& context, int site, const Tensor& x) {
   return FixedQuantize(context, x, Slice(context, ranges_->value, site, site + 1), keep_[site], quantizer);
 }
 
-SiteState FixedMethod::State(Context&, int site) {
-  const Fixed& fixed = fixed_[site];
-  SiteState state;
-  state.bits = fixed.bits;
-  state.kept_channels = std::count(fixed.keep.begin(), fixed.keep.end(), true);
-  return state;
+std::vector<SiteState> FixedMethod::States(Context&) {
+  std::vector<SiteState> states;
+  for (const Fixed& fixed : fixed_) {
+    SiteState state;
+    state.bits = fixed.bits;
+    state.kept_channels = std::count(fixed.keep.begin(), fixed.keep.end(), true);
+    states.push_back(state);
+  }
+  return states;
 }
 
-// The lengths of the moment: those of freezing, stretched as the range has learned (the op's own arithmetic).
+// The lengths of the moment: those of freezing, stretched as the range has learned.
 Fixed FixedMethod::Freeze(Context& context, int site) {
   Fixed now = fixed_[site];
   if (now.encoding != Encoding::kInteger && now.encoding != Encoding::kClip) return now;
   const float range = ToHost<float>(context, ranges_->value)[site];
-  const float ratio = range / now.range;
-  now.scale *= ratio;
-  now.low *= ratio;
-  now.high *= ratio;
+  const FixedLengths lengths = StretchLengths({now.scale, now.low, now.high}, range, now.range);
+  now.scale = lengths.scale;
+  now.low = lengths.low;
+  now.high = lengths.high;
   now.range = range;
   return now;
 }
 
 std::string FixedMethod::SaveState() const {
   nlohmann::ordered_json state = nlohmann::ordered_json::array();
-  for (const Fixed& fixed : fixed_) state.push_back(nlohmann::ordered_json::parse(ToJson(fixed)));
+  for (const Fixed& fixed : fixed_) state.push_back(ToJson(fixed));
   return state.dump();
 }
 
@@ -133,14 +137,14 @@ std::unique_ptr<Method> MakeFixedMethod(std::vector<Site> sites, const std::stri
   }
   std::vector<Fixed> fixed;
   for (size_t i = 0; i < sites.size(); ++i) {
-    fixed.push_back(FixedFromJson(state[i].dump()));
+    fixed.push_back(FixedFromJson(state[i], sites[i].name));
     const Fixed& one = fixed.back();
     const bool quantizes = one.encoding == Encoding::kInteger || one.encoding == Encoding::kClip;
     const size_t flags = sites[i].role == Role::kWeight ? static_cast<size_t>(sites[i].channels) : 0;
     if (one.keep.size() != flags || (quantizes && !(one.range > 0)) ||
         (one.encoding == Encoding::kInteger && !(one.scale > 0))) {
       throw DataLoss("quantizer state: expected ", flags, " channel flags and a positive range for ", sites[i].name,
-                     ", got ", ToJson(one).substr(0, 160));
+                     ", got ", ToJson(one).dump().substr(0, 160));
     }
   }
   return MakeFixedMethod(std::move(sites), std::move(fixed));

@@ -17,10 +17,12 @@ void FloatMethod::FromFloat(Context& context, int site, const Tensor& weight) {
   CopyInto(context, weights_[site]->value, weight);
 }
 
-SiteState FloatMethod::State(Context&, int site) {
-  SiteState state;
-  if (sites()[site].role == Role::kWeight) state.kept_channels = sites()[site].channels;
-  return state;
+std::vector<SiteState> FloatMethod::States(Context&) {
+  std::vector<SiteState> states(sites().size());
+  for (size_t i = 0; i < states.size(); ++i) {
+    if (sites()[i].role == Role::kWeight) states[i].kept_channels = sites()[i].channels;
+  }
+  return states;
 }
 
 Fixed FloatMethod::Freeze(Context&, int site) {

@@ -23,8 +23,8 @@ class FloatMethod : public Method {
   Tensor Weight(Context&, const Prepared&, int site) override { return weights_[site]->value; }
   Tensor Activation(Context&, const Prepared&, int, const Tensor& x) override { return x; }
   bool AbsorbsRelu(int) const override { return false; }
-  Tensor Penalty(Context&, const Prepared&) override { return {}; }
-  SiteState State(Context& context, int site) override;
+  Tensor Penalty(Context&) override { return {}; }
+  std::vector<SiteState> States(Context& context) override;
   Fixed Freeze(Context& context, int site) override;
   Tensor FloatWeight(Context&, int site) override { return weights_[site]->value.Detached(); }
   std::string SaveState() const override { return ""; }

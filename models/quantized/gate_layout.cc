@@ -5,8 +5,6 @@
 namespace bitgate {
 namespace {
 
-constexpr int kBits[] = {2, 4, 8, 16, 32};
-
 bool Allows(const Site& site, int bits) {
   return std::find(site.allowed_bits.begin(), site.allowed_bits.end(), bits) != site.allowed_bits.end();
 }
@@ -21,7 +19,7 @@ std::array<int64_t, 4> LevelGates(const Site& site, int64_t* next) {
   }
   std::array<int64_t, 4> level;
   for (int k = 0; k < 4; ++k) {
-    const int bits = kBits[k + 1];
+    const int bits = kBitWidths[k + 1];
     if (bits <= least) {
       level[k] = kGateOpen;
     } else if (bits > greatest) {
@@ -45,7 +43,7 @@ GateLayout MakeGateLayout(const std::vector<Site>& sites, double max_macs, Quant
     layout.parameters += gates.channels;
     gates.level = LevelGates(site, &layout.parameters);
     for (int i = 0; i < 5; ++i) {
-      gates.cost[i] = weighting == QuantizerConfig::BOPS ? kBits[i] * site.macs / max_macs : 1.0;
+      gates.cost[i] = weighting == QuantizerConfig::BOPS ? kBitWidths[i] * site.macs / max_macs : 1.0;
     }
     layout.sites.push_back(gates);
   }
@@ -75,7 +73,7 @@ std::vector<float> InitialGates(const GateLayout& layout, const QuantizerConfig&
   const auto& closed = config.initially_closed_bits();
   for (const GateSite& site : layout.sites) {
     for (int k = 0; k < 4; ++k) {
-      const bool is_closed = std::find(closed.begin(), closed.end(), kBits[k + 1]) != closed.end();
+      const bool is_closed = std::find(closed.begin(), closed.end(), kBitWidths[k + 1]) != closed.end();
       if (site.level[k] >= 0) phi[site.level[k]] = is_closed ? -open : open;
     }
   }

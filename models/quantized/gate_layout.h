@@ -11,6 +11,9 @@
 
 namespace bitgate {
 
+// Of the levels of Bayesian Bits, in order.
+inline constexpr int kBitWidths[] = {2, 4, 8, 16, 32};
+
 // The gates of every site, in order. Widths up to the least allowed one are always open, those above the greatest
 // always closed; a width that is not allowed shares the gate of the next allowed one above it, so that both open at
 // once.

@@ -56,14 +56,16 @@ class Method {
   // The quantized twin of a weight.
   virtual Tensor Weight(Context& context, const Prepared& prepared, int site) = 0;
   // The quantized twin of an activation. If AbsorbsRelu(site), x is the value before the relu and the result what
-  // quantizing after the relu would give. An activation seen for the first time initialises its range.
+  // quantizing after the relu would give. An activation seen for the first time in kTrain initialises its range; in
+  // kEvaluate that is FailedPrecondition.
   virtual Tensor Activation(Context& context, const Prepared& prepared, int site, const Tensor& x) = 0;
   virtual bool AbsorbsRelu(int site) const = 0;
-  // What the method adds to the loss: a scalar, already weighted; undefined for nothing.
-  virtual Tensor Penalty(Context& context, const Prepared& prepared) = 0;
+  // What the method adds to the loss: a scalar, already weighted, a function of the parameters alone; undefined for
+  // nothing.
+  virtual Tensor Penalty(Context& context) = 0;
 
-  // What evaluation decides for a site now: bits and kept channels.
-  virtual SiteState State(Context& context, int site) = 0;
+  // What evaluation decides for every site now: bits and kept channels.
+  virtual std::vector<SiteState> States(Context& context) = 0;
   // The plain fixed quantizer that takes the method's place, with the same decision. Throws FailedPrecondition for an
   // activation that has seen no data.
   virtual Fixed Freeze(Context& context, int site) = 0;

@@ -237,10 +237,7 @@ EvaluationResult Trainer::Impl::EvaluateTest() {
 
 // The regularizer as the epoch leaves it: it depends on parameters alone, so no data and no noise have a part in it.
 double Trainer::Impl::Penalty() {
-  if (network.frozen()) return 0;
-  Method& method = network.method();
-  const auto prepared = method.Begin(context, Mode::kTrain, RandomKey{}, Tensor());
-  const Tensor penalty = method.Penalty(context, *prepared);
+  const Tensor penalty = network.method().Penalty(context);
   return penalty.defined() ? ScalarOf(context, penalty) : 0;
 }
 

@@ -1,5 +1,7 @@
 #include "runtime/autograd/tape.h"
 
+#include <atomic>
+
 #include "runtime/base/error.h"
 #include "runtime/kernel/accumulate.h"
 #include "runtime/tensor/copy.h"
@@ -14,7 +16,24 @@ void GradientSink::AddSlice(int input, const Shape& shape, int64_t offset, const
   if (Needs(input)) tape_.AccumulateSlice(context_, inputs_[input], shape, offset, gradient);
 }
 
-void Tape::Watch(Tensor& tensor) { tensor.set_gradient_id(NewSlot(/*leaf=*/true)); }
+namespace {
+
+// Only ever compared for equality, so results do not depend on it.
+int64_t NextSerial() {
+  static std::atomic<int64_t> next{0};
+  return next++ & 0x7fffffff;
+}
+
+}  // namespace
+
+Tape::Tape() : serial_(NextSerial()) {}
+
+void Tape::Watch(Tensor& tensor) { tensor.set_gradient_id(IdOf(NewSlot(/*leaf=*/true))); }
+
+int32_t Tape::SlotOf(const Tensor& tensor) const {
+  const int64_t id = tensor.gradient_id();
+  return id != Tensor::kNoGradient && id >> 32 == serial_ ? static_cast<int32_t>(id & 0xffffffff) : -1;
+}
 
 int32_t Tape::NewSlot(bool leaf) {
   slots_.emplace_back();
@@ -53,8 +72,8 @@ void Tape::AccumulateSlice(Context& context, int32_t id, const Shape& shape, int
 }
 
 void Tape::Backward(Context& context, const Tensor& loss) {
-  const int32_t id = loss.gradient_id();
-  if (loss.size() != 1 || id < 0 || id >= static_cast<int32_t>(slots_.size())) {
+  const int32_t id = SlotOf(loss);
+  if (loss.size() != 1 || id < 0) {
     throw InvalidArgument("backward: expected a loss of one element recorded on this tape, got shape ", loss.shape());
   }
   for (Slot& slot : slots_) slot = Slot{Tensor(), slot.leaf, false};
@@ -72,8 +91,8 @@ void Tape::Backward(Context& context, const Tensor& loss) {
 }
 
 Tensor Tape::Gradient(const Tensor& leaf) const {
-  const int32_t id = leaf.gradient_id();
-  if (id < 0 || id >= static_cast<int32_t>(slots_.size()) || !slots_[id].leaf) {
+  const int32_t id = SlotOf(leaf);
+  if (id < 0 || !slots_[id].leaf) {
     throw InvalidArgument("gradient: expected a leaf watched by this tape, got a tensor of shape ", leaf.shape());
   }
   return slots_[id].gradient;
@@ -82,12 +101,13 @@ Tensor Tape::Gradient(const Tensor& leaf) const {
 void Tape::Clear() {
   entries_.clear();
   slots_.clear();
+  serial_ = NextSerial();
 }
 
 bool IsRecording(const Context& context, std::initializer_list<const Tensor*> inputs) {
   if (context.tape() == nullptr) return false;
   for (const Tensor* input : inputs) {
-    if (input->gradient_id() != Tensor::kNoGradient) return true;
+    if (context.tape()->SlotOf(*input) >= 0) return true;
   }
   return false;
 }
@@ -97,10 +117,10 @@ void RecordOp(Context& context, std::initializer_list<const Tensor*> inputs, Ten
   if (!IsRecording(context, inputs)) return;
   Tape& tape = *context.tape();
   Tape::Entry entry;
-  for (const Tensor* input : inputs) entry.inputs.push_back(input->gradient_id());
+  for (const Tensor* input : inputs) entry.inputs.push_back(tape.SlotOf(*input));
   entry.output = tape.NewSlot(/*leaf=*/false);
   entry.backward = std::move(backward);
-  output.set_gradient_id(entry.output);
+  output.set_gradient_id(tape.IdOf(entry.output));
   tape.entries_.push_back(std::move(entry));
 }
 

@@ -25,7 +25,7 @@ namespace bitgate {
 class GradientSink {
  public:
   // Whether input i wants a gradient; work for one that does not may be skipped.
-  bool Needs(int input) const { return inputs_[input] != Tensor::kNoGradient; }
+  bool Needs(int input) const { return inputs_[input] >= 0; }
   // Delivers d loss / d input i, of the input's shape. Ignored when not needed. The tape may keep the tensor.
   void Set(int input, const Tensor& gradient);
   // Delivers a gradient that is zero outside `gradient.size()` elements from `offset` of input i, which is contiguous
@@ -47,7 +47,7 @@ using BackwardFunction = std::function<void(Context& context, const Tensor& grad
 
 class Tape {
  public:
-  Tape() = default;
+  Tape();
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
@@ -67,9 +67,10 @@ class Tape {
  private:
   friend class GradientSink;
   friend void RecordOp(Context&, std::initializer_list<const Tensor*>, Tensor&, BackwardFunction);
+  friend bool IsRecording(const Context&, std::initializer_list<const Tensor*>);
 
   struct Entry {
-    std::vector<int32_t> inputs;
+    std::vector<int32_t> inputs;  // slots; -1 for a constant
     int32_t output;
     BackwardFunction backward;
   };
@@ -80,9 +81,14 @@ class Tape {
   };
 
   int32_t NewSlot(bool leaf);
+  // A tensor's gradient id is a slot and the serial of the recording it belongs to: values of another tape, or from
+  // before Clear, are constants here. SlotOf gives -1 for those.
+  int64_t IdOf(int32_t slot) const { return serial_ << 32 | slot; }
+  int32_t SlotOf(const Tensor& tensor) const;
   void Accumulate(Context& context, int32_t id, const Tensor& gradient);
   void AccumulateSlice(Context& context, int32_t id, const Shape& shape, int64_t offset, const Tensor& gradient);
 
+  int64_t serial_;  // unique among all tapes and their clearings in the process
   std::vector<Entry> entries_;
   std::vector<Slot> slots_;
 };

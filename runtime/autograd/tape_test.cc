@@ -109,5 +109,26 @@ TEST(Tape, LossThatIgnoresALeafLeavesItsGradientUndefined) {
   EXPECT_THROW(tape.Gradient(loss), Error);
 }
 
+// Ids of another tape, or from before Clear, must not be taken for slots of this one.
+TEST(Tape, ValuesOfAnotherRecordingAreConstants) {
+  Context context;
+  Tensor x = FromHost<float>(context, {1}, {1}), y = FromHost<float>(context, {1}, {1});
+  Tape first, second;
+  first.Watch(x);
+  second.Watch(y);
+  Tensor loss;
+  {
+    Recording recording(context, second);
+    EXPECT_EQ(ScaledSum(context, x, 2).gradient_id(), Tensor::kNoGradient);
+    loss = Sum(context, ScaledSum(context, x, 2), ScaledSum(context, y, 3));
+  }
+  second.Backward(context, loss);
+  EXPECT_EQ(ToHost<float>(context, second.Gradient(y))[0], 3);
+  EXPECT_THROW(second.Gradient(x), Error);
+  second.Clear();
+  EXPECT_THROW(second.Gradient(y), Error);
+  EXPECT_THROW(second.Backward(context, loss), Error);
+}
+
 }  // namespace
 }  // namespace bitgate

@@ -43,7 +43,7 @@ class Storage {
 class Tensor {
  public:
   using Strides = std::array<int64_t, Shape::kMaxRank>;  // in elements
-  static constexpr int32_t kNoGradient = -1;
+  static constexpr int64_t kNoGradient = -1;
 
   Tensor() = default;  // undefined: an absent operand
   // A contiguous tensor at the start of `storage`, which must be large enough.
@@ -72,8 +72,8 @@ class Tensor {
   // For kernels. Throws InvalidArgument unless contiguous. An undefined tensor gives a view with null data.
   View view() const;
 
-  int32_t gradient_id() const { return gradient_id_; }
-  void set_gradient_id(int32_t id) { gradient_id_ = id; }
+  int64_t gradient_id() const { return gradient_id_; }
+  void set_gradient_id(int64_t id) { gradient_id_ = id; }
   // The same value cut off from the tape.
   Tensor Detached() const;
 
@@ -85,7 +85,7 @@ class Tensor {
   Strides strides_{};
   int64_t offset_ = 0;
   DType dtype_ = DType::kFloat32;
-  int32_t gradient_id_ = kNoGradient;
+  int64_t gradient_id_ = kNoGradient;
 };
 
 Tensor::Strides ContiguousStrides(const Shape& shape);

@@ -71,8 +71,8 @@ class Spy : public Method {
     return Watched(context, site, inner_->Activation(context, prepared, site, x));
   }
   bool AbsorbsRelu(int site) const override { return inner_->AbsorbsRelu(site); }
-  Tensor Penalty(Context& context, const Prepared& p) override { return inner_->Penalty(context, p); }
-  SiteState State(Context& context, int site) override { return inner_->State(context, site); }
+  Tensor Penalty(Context& context) override { return inner_->Penalty(context); }
+  std::vector<SiteState> States(Context& context) override { return inner_->States(context); }
   Fixed Freeze(Context& context, int site) override { return inner_->Freeze(context, site); }
   Tensor FloatWeight(Context& context, int site) override { return inner_->FloatWeight(context, site); }
   std::string SaveState() const override { return inner_->SaveState(); }

@@ -1,8 +1,9 @@
 #include "ops/quant/bayesian_bits/bayesian_bits.h"
 
+#include "ops/operand.h"
 #include "ops/quant/bayesian_bits/bayesian_bits_kernels.h"
+#include "ops/quant/bayesian_bits/bayesian_bits_math.h"
 #include "runtime/autograd/tape.h"
-#include "runtime/base/error.h"
 #include "runtime/kernel/dispatch.h"
 #include "runtime/tensor/copy.h"
 
@@ -11,25 +12,14 @@ namespace {
 
 constexpr const char* kName = "bayesian_bits";
 
-void CheckParameter(const char* what, const Tensor& tensor, int64_t size) {
-  if (!tensor.defined() || tensor.dtype() != DType::kFloat32 || tensor.size() != size) {
-    throw InvalidArgument(kName, ": expected ", what, " of ", size, " float32 values, got ",
-                          tensor.defined() ? ToString(tensor.dtype()) : "an undefined tensor of shape ",
-                          tensor.shape());
-  }
-}
-
-BayesianBitsLayout CheckedLayout(const Tensor& x, const Tensor& range, const Tensor& gates, const Tensor& channel_gates,
-                                 bool is_signed) {
-  if (!x.defined() || x.dtype() != DType::kFloat32) {
-    throw InvalidArgument(kName, ": expected float32 x, got ", x.defined() ? ToString(x.dtype()) : "nothing");
-  }
-  CheckParameter("a range", range, 1);
-  CheckParameter("gates", gates, 4);
+BayesianBitsLayout CheckedLayout(const Context& context, const Tensor& x, const Tensor& range, const Tensor& gates,
+                                 const Tensor& channel_gates, bool is_signed) {
+  CheckOperand(context, kName, "x", x);
+  CheckOperandShape(context, kName, "range", range, {1});
+  CheckOperandShape(context, kName, "gates", gates, {kBayesianBitsGates});
   if (!channel_gates.defined()) return {1, x.size(), is_signed};
-  if (x.shape().rank() == 0) throw InvalidArgument(kName, ": expected x with channels, got shape ", x.shape());
-  const int64_t rows = x.shape()[0];
-  CheckParameter("channel gates", channel_gates, rows);
+  const int64_t rows = x.shape().rank() == 0 ? 1 : x.shape()[0];
+  CheckOperandShape(context, kName, "channel gates", channel_gates, {rows});
   return {rows, rows == 0 ? 0 : x.size() / rows, is_signed};
 }
 
@@ -47,17 +37,16 @@ const KernelTable<decltype(cpu::scalar::BayesianBitsBackward)>& BackwardKernels(
 
 }  // namespace
 
-Tensor BayesianBits(Context& context, const Tensor& input, const Tensor& range, const Tensor& gates,
+Tensor BayesianBits(Context& context, const Tensor& x, const Tensor& range, const Tensor& gates,
                     const Tensor& channel_gates, bool is_signed) {
-  const BayesianBitsLayout layout = CheckedLayout(input, range, gates, channel_gates, is_signed);
-  const Tensor x = Contiguous(context, input);
+  const BayesianBitsLayout layout = CheckedLayout(context, x, range, gates, channel_gates, is_signed);
   Tensor y = Empty(context, x.shape());
   const BayesianBitsInputs in{x.view(), range.view(), gates.view(), channel_gates.view()};
   ForwardKernels().For(context.device(), kName)(context.kernel(), y.view(), in, layout);
 
   // Saves its inputs only: the backward pass recomputes the cascade from x, which costs less than reading a mask.
   RecordOp(
-      context, {&input, &range, &gates, &channel_gates}, y,
+      context, {&x, &range, &gates, &channel_gates}, y,
       [x, range, gates, channel_gates, layout](Context& context, const Tensor& grad_y, GradientSink& sink) {
         const Tensor grad_x = Empty(context, x.shape());
         const Tensor grad_range = Empty(context, range.shape());

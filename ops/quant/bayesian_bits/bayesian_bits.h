@@ -14,8 +14,8 @@ namespace bitgate {
 // Result: x's shape. One pass over memory; levels behind a gate that is exactly 0 are not computed.
 //
 // Gradients: x by the straight-through estimator (zero on and outside the bounds); range, gates and channel_gates in
-// the same pass (closed form, arXiv 2005.07093 with d round(u)/du = 1). A gate that is exactly 0, and those behind it,
-// get gradient 0: a clamped hard-concrete gate passes none on.
+// the same pass (closed form, arXiv 2005.07093 with d round(u)/du = 1). A level gate (z4 ... z32) that is exactly 0,
+// and those behind it, get gradient 0: a clamped hard-concrete gate passes none on.
 //
 // Throws InvalidArgument on shapes or dtypes that do not fit.
 Tensor BayesianBits(Context& context, const Tensor& x, const Tensor& range, const Tensor& gates,

@@ -6,6 +6,17 @@
 
 namespace bitgate {
 
+// Step size and clip of a frozen quantizer: all proportional to its range end.
+struct FixedLengths {
+  float scale, low, high;
+};
+
+// The lengths frozen at `frozen_range`, at the range that has been learned since; unchanged bits while they are equal.
+BG_HD_INLINE FixedLengths StretchLengths(FixedLengths frozen, float range, float frozen_range) {
+  const float ratio = range / frozen_range;
+  return {frozen.scale * ratio, frozen.low * ratio, frozen.high * ratio};
+}
+
 template <class V>
 struct FixedElement {
   V scale, qmin, qmax;  // code = clamp(round(x / scale), qmin, qmax)

@@ -8,15 +8,17 @@ namespace BG_ISA {
 namespace {
 
 BG_INLINE FixedElement<Vec> MakeElement(const FixedInputs& in, const FixedQuantizer& q, int64_t row) {
-  const float ratio = in.range.As()[0] / q.range;
+  const FixedLengths lengths = StretchLengths({q.scale, q.low, q.high}, in.range.As()[0], q.range);
   const float* keep = in.keep.As();
-  return {Broadcast(q.scale * ratio),
-          Broadcast(static_cast<float>(q.qmin)),
-          Broadcast(static_cast<float>(q.qmax)),
-          Broadcast(q.low * ratio),
-          Broadcast(q.high * ratio),
-          Broadcast(keep == nullptr ? 1.0f : keep[row]),
-          Broadcast(0.0f)};
+  FixedElement<Vec> p;
+  p.scale = Broadcast(lengths.scale);
+  p.qmin = Broadcast(static_cast<float>(q.qmin));
+  p.qmax = Broadcast(static_cast<float>(q.qmax));
+  p.low = Broadcast(lengths.low);
+  p.high = Broadcast(lengths.high);
+  p.keep = Broadcast(keep == nullptr ? 1.0f : keep[row]);
+  p.zero = Broadcast(0.0f);
+  return p;
 }
 
 }  // namespace

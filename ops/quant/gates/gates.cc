@@ -1,5 +1,6 @@
 #include "ops/quant/gates/gates.h"
 
+#include "ops/operand.h"
 #include "ops/quant/gates/gates_kernels.h"
 #include "runtime/autograd/tape.h"
 #include "runtime/base/error.h"
@@ -13,10 +14,8 @@ const KernelTable<decltype(cpu::GateValues)> kValues{&cpu::GateValues, nullptr};
 const KernelTable<decltype(cpu::GateGradients)> kGradients{&cpu::GateGradients, nullptr};
 const KernelTable<decltype(cpu::GatePenalty)> kPenalty{&cpu::GatePenalty, nullptr};
 
-void CheckPhi(const char* name, const Tensor& phi, const GateLayout& layout) {
-  if (!phi.defined() || phi.dtype() != DType::kFloat32 || phi.shape() != Shape{layout.parameters}) {
-    throw InvalidArgument(name, ": expected phi of ", layout.parameters, " float32 values, got shape ", phi.shape());
-  }
+void CheckPhi(const Context& context, const char* name, const Tensor& phi, const GateLayout& layout) {
+  CheckOperandShape(context, name, "phi", phi, {layout.parameters});
   for (const GateSite& site : layout.sites) {
     bool fits =
         site.channels >= 0 && site.channel_offset >= 0 && site.channel_offset + site.channels <= layout.parameters;
@@ -45,10 +44,8 @@ std::vector<int64_t> GateLayout::value_offsets() const {
 
 Tensor Gates(Context& context, const Tensor& phi, const Tensor& noise, GateMode mode,
              std::shared_ptr<const GateLayout> layout) {
-  CheckPhi("gates", phi, *layout);
-  if (mode == GateMode::kStochastic && (!noise.defined() || noise.shape() != phi.shape())) {
-    throw InvalidArgument("gates: expected noise of shape ", phi.shape(), ", got ", noise.shape());
-  }
+  CheckPhi(context, "gates", phi, *layout);
+  if (mode == GateMode::kStochastic) CheckOperandShape(context, "gates", "noise", noise, phi.shape());
   Tensor z = Empty(context, {layout->values()});
   const Tensor derivatives = Empty(context, z.shape());
   kValues.For(context.device(), "gates")(context.kernel(), z.view(), derivatives.view(), phi.view(), noise.view(), mode,
@@ -64,7 +61,7 @@ Tensor Gates(Context& context, const Tensor& phi, const Tensor& noise, GateMode 
 }
 
 Tensor GatePenalty(Context& context, const Tensor& phi, double weight, std::shared_ptr<const GateLayout> layout) {
-  CheckPhi("gate_penalty", phi, *layout);
+  CheckPhi(context, "gate_penalty", phi, *layout);
   Tensor penalty = Empty(context, Shape());
   const Tensor grad_phi = Empty(context, phi.shape());
   kPenalty.For(context.device(), "gate_penalty")(context.kernel(), penalty.view(), grad_phi.view(), phi.view(), weight,

@@ -14,7 +14,7 @@ void GateValues(KernelContext& context, View values, View derivatives, ConstView
 // grad_phi = sum over the values of each phi of grad_value * derivative.
 void GateGradients(KernelContext& context, View grad_phi, ConstView grad_values, ConstView derivatives,
                    const GateLayout& layout);
-// The regularizer without its weight, and its gradient.
+// weight * the regularizer, and its gradient.
 void GatePenalty(KernelContext& context, View penalty, View grad_phi, ConstView phi, double weight,
                  const GateLayout& layout);
 
