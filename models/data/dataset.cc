@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <sstream>
 #include <string>
 
 #include "runtime/base/error.h"
+#include "zlib.h"
 
 namespace bitgate {
 namespace {
@@ -81,6 +83,18 @@ Dataset Dataset::FromArrays(const ImageShape& image_shape, std::vector<float> im
                           (bad - values.begin()) / image_shape.elements());
   }
   return dataset;
+}
+
+std::string Dataset::Digest() const {
+  uLong sum = crc32(0, nullptr, 0);
+  const auto add = [&sum](const auto& values) {
+    sum = crc32_z(sum, reinterpret_cast<const Bytef*>(values.data()), values.size() * sizeof(values[0]));
+  };
+  std::visit(add, data_->pixels);
+  add(data_->labels);
+  std::ostringstream text;
+  text << size() << " " << image_shape() << " " << std::hex << sum;
+  return text.str();
 }
 
 }  // namespace bitgate

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <ostream>
+#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -45,6 +46,9 @@ class Dataset {
   int64_t size() const { return static_cast<int64_t>(data_->labels.size()); }
   const ImageShape& image_shape() const { return data_->image_shape; }
   int num_classes() const { return data_->num_classes; }
+  // "60000 28x28x1 5a1b09c3": count, shape and CRC-32 of pixels and labels. Tells one data set from another by its
+  // values, wherever they lie.
+  std::string Digest() const;
   const Pixels& pixels() const { return data_->pixels; }
   const std::vector<int32_t>& labels() const { return data_->labels; }
 

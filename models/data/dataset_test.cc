@@ -94,5 +94,16 @@ TEST(DatasetTest, RejectsPixelsThatAreNotFinite) {
             "dataset: expected finite pixel values, got inf in image 1");
 }
 
+TEST(Dataset, DigestTellsValuesApartAndNotPlaces) {
+  const ImageShape shape{1, 2, 1};
+  const auto digest = [&](std::vector<uint8_t> pixels, std::vector<int32_t> labels) {
+    return Dataset::FromArrays(shape, std::move(pixels), std::move(labels)).Digest();
+  };
+  EXPECT_EQ(digest({1, 2, 3, 4}, {0, 1}), digest({1, 2, 3, 4}, {0, 1}));
+  EXPECT_NE(digest({1, 2, 3, 4}, {0, 1}), digest({1, 2, 3, 5}, {0, 1}));
+  EXPECT_NE(digest({1, 2, 3, 4}, {0, 1}), digest({1, 2, 3, 4}, {1, 0}));
+  EXPECT_EQ(digest({1, 2, 3, 4}, {0, 1}).substr(0, 8), "2 1x2x1 ");
+}
+
 }  // namespace
 }  // namespace bitgate

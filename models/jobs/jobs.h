@@ -63,13 +63,15 @@ struct TrainOptions {
 };
 
 // Throws InvalidArgument for a configuration or data that is wrong or does not fit; Cancelled when a callback stopped
-// it, with a checkpoint that kResume goes on from; FailedPrecondition for a loss that is not finite. The log's lines
-// get "seconds" and "images_per_second".
+// it, with a checkpoint that kResume goes on from; FailedPrecondition for a loss that is not finite; Unavailable while
+// another run, in whatever process, writes `output`. The log's lines get "seconds" and "images_per_second"; a run that
+// has not finished an epoch leaves no log.
 TrainResult Train(const TrainOptions& options, const TrainerCallbacks& callbacks = {});
 
 struct FineTuneOptions {
   std::string checkpoint;  // frozen
-  // Its fine_tune, and training's batch size and seed, count. Absent: the checkpoint's own (ReadConfig).
+  // As ForFineTuning takes it: the checkpoint's own (ReadConfig) but for what fine-tuning reads. Absent: the
+  // checkpoint's own.
   std::optional<Config> config;
   Data data;
   Machine machine;
@@ -85,8 +87,9 @@ struct EvaluateOptions {
   std::string checkpoint;
   Data data;
   Machine machine;
-  int64_t batch_size = 0;  // 0: the configuration's
-  bool predictions = false;
+  int64_t batch_size = 0;                        // 0: the configuration's
+  bool predictions = false;                      // fill EvaluationResult::predictions
+  std::string predictions_file;                  // and write them here, one class a line; "": nowhere
   std::function<bool(int64_t images)> progress;  // as EvaluationOptions::progress
 };
 

@@ -5,18 +5,33 @@
 #include "models/jobs/session.h"
 #include "models/jobs/version.h"
 #include "runtime/base/error.h"
+#include "runtime/base/file.h"
 
 namespace bitgate::jobs {
 
+namespace {
+
+std::string OneALine(const std::vector<int32_t>& predictions) {
+  std::string text;
+  for (int32_t prediction : predictions) text += std::to_string(prediction) + "\n";
+  return text;
+}
+
+}  // namespace
+
 EvaluateResult Evaluate(const EvaluateOptions& options) {
   const Session session = OpenSession(options.checkpoint, options.machine);
+  const bool write = !options.predictions_file.empty();
+  if (write) CheckDistinct(options.checkpoint, options.predictions_file);
+  if (write) CheckWritable(options.predictions_file);
   EvaluationOptions evaluation;
   evaluation.batch_size = options.batch_size > 0 ? options.batch_size : session.config.evaluation().batch_size();
-  evaluation.predictions = options.predictions;
+  evaluation.predictions = options.predictions || write;
   evaluation.progress = options.progress;
   EvaluateResult result;
   const Dataset test = OpenData(options.data, Split::kTest, session.network->graph());
   result.evaluation = bitgate::Evaluate(*session.network, test, evaluation);
+  if (write) WriteFileAtomically(options.predictions_file, OneALine(result.evaluation.predictions));
   result.bits = ReportOf(*session.network);
   result.frozen = session.network->frozen();
   return result;

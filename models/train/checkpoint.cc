@@ -120,7 +120,10 @@ void WriteCheckpoint(const std::string& path, const Checkpoint& checkpoint) {
                                                  {"configuration", checkpoint.configuration},
                                                  {"graph", checkpoint.graph},
                                                  {"network_state", checkpoint.network_state}};
-  if (checkpoint.progress) metadata["progress"] = ToText(*checkpoint.progress);
+  if (checkpoint.progress) {
+    metadata["progress"] = ToText(*checkpoint.progress);
+    metadata["data"] = checkpoint.data;
+  }
   WriteSafetensors(path, entries, metadata);
 }
 
@@ -141,6 +144,7 @@ Checkpoint ReadCheckpoint(const std::string& path) {
   GraphOf(checkpoint);  // for what it throws
   if (file.metadata().count("progress") != 0) {
     checkpoint.progress = ProgressFromText(path + ": progress", file.metadata().at("progress"));
+    if (file.metadata().count("data") != 0) checkpoint.data = file.metadata().at("data");
   }
   for (const std::string& name : file.names()) {
     auto& tensors = Optimizers::IsStateName(name) ? checkpoint.optimizer_tensors : checkpoint.network_tensors;

@@ -1,8 +1,8 @@
 // Checkpoints: a network, and where its training stands, in one safetensors file that any tool can open.
 //
 // Tensors: Network::StateTensors and Optimizers::StateTensors by their names, float32. Metadata: "format" ("bitgate"),
-// "format_version", "configuration", "graph" (text format), "network_state", and "progress" unless training has no part
-// in the file. The same state gives the same bytes: no time, path or fact about the host.
+// "format_version", "configuration", "graph" (text format), "network_state", and "progress" and "data" unless training
+// has no part in the file. The same state gives the same bytes: no time, path or fact about the host.
 #ifndef BITGATE_MODELS_TRAIN_CHECKPOINT_H_
 #define BITGATE_MODELS_TRAIN_CHECKPOINT_H_
 
@@ -23,6 +23,7 @@ struct Checkpoint {
   std::string graph;          // Graph::ToText
   std::string network_state;  // Network::SaveState
   std::optional<TrainingProgress> progress;
+  std::string data;  // with progress: digests of the training and test images it was made on
   std::map<std::string, Tensor> network_tensors, optimizer_tensors;  // float32, contiguous, host memory
 };
 

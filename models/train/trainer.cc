@@ -49,6 +49,7 @@ struct Trainer::Impl {
   Loader loader;
   Tape tape;
   std::unique_ptr<Optimizers> optimizers;
+  std::string data_digest;  // made when it is first asked for
   std::unique_ptr<TrainingLog> log;
   TrainingProgress progress;
 
@@ -83,6 +84,7 @@ struct Trainer::Impl {
   EpochSummary EndEpoch();
   EvaluationResult EvaluateTest();
   double Penalty();
+  const std::string& DataDigest();
   void FillCosts(EpochSummary* summary);
   void Save(const EpochSummary& summary);
   Checkpoint Capture();
@@ -235,6 +237,11 @@ EvaluationResult Trainer::Impl::EvaluateTest() {
   Stop();  // all steps of the epoch are taken; resuming begins with this evaluation
 }
 
+const std::string& Trainer::Impl::DataDigest() {
+  if (data_digest.empty()) data_digest = "train " + train.Digest() + ", test " + test.Digest();
+  return data_digest;
+}
+
 // The regularizer as the epoch leaves it: it depends on parameters alone, so no data and no noise have a part in it.
 double Trainer::Impl::Penalty() {
   const Tensor penalty = network.method().Penalty(context);
@@ -276,6 +283,7 @@ Checkpoint Trainer::Impl::Capture() {
   Checkpoint checkpoint = CaptureNetwork(network, files.configuration);
   checkpoint.optimizer_tensors = optimizers->StateTensors();
   checkpoint.progress = progress;
+  checkpoint.data = DataDigest();
   try {
     CheckFiniteValues(checkpoint);
   } catch (const Error& error) {
@@ -334,6 +342,10 @@ void Trainer::Resume(const Checkpoint& checkpoint) {
   impl.BeginPhase(impl.network.frozen() ? Phase::kFineTune : Phase::kGates);
   if (!checkpoint.progress) return;
   const TrainingProgress& progress = *checkpoint.progress;
+  if (!checkpoint.data.empty() && checkpoint.data != impl.DataDigest()) {
+    throw FailedPrecondition(checkpoint.path, ": expected the images that the run began with (", checkpoint.data,
+                             "), got others (", impl.DataDigest(), ")");
+  }
   if (progress.phase != impl.progress.phase) {
     throw DataLoss(checkpoint.path, ": expected a network frozen in phase fine_tune alone, got phase ",
                    ToString(progress.phase));

@@ -232,6 +232,22 @@ TEST(TrainerTest, UnwritableOutputShowsBeforeTheFirstStep) {
               HasSubstr("expected a regular file"));
 }
 
+TEST(TrainerTest, ResumingOnOtherImagesIsRefused) {
+  const TestFolder folder;
+  TrainOnce(folder.File(), 2);
+  TestNetwork test;
+  Trainer trainer(test.network, TestData(40, 5), TestTestData(), TestOptions(), {folder.File(), "batch_size: 16"});
+  try {
+    trainer.Resume(ReadCheckpoint(folder.File()));
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_NE(std::string(error.what()).find("expected the images that the run began with (train 40 6x6x1 "),
+              std::string::npos)
+        << error.what();
+  }
+}
+
 TEST(TrainerTest, RefusesDataAndOptionsThatDoNotFit) {
   TestNetwork test;
   const auto failure = [&](const Dataset& train, const TrainerOptions& options) -> std::string {

@@ -88,7 +88,22 @@ void PrintResult(const std::string& text) {
   }
 }
 
-void PrintResult(const Json& json) { PrintResult(json.dump() + "\n"); }
+// A path need not be UTF-8, and JSON must be: what is not is replaced.
+void PrintResult(const Json& json) { PrintResult(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"); }
+
+std::string ResumeCommand(const Arguments& arguments, bool with_settings) {
+  std::string command = "bitgate " + arguments.command();
+  if (arguments.positionals() > 0) command += " " + ShellQuoted(arguments.positional(0));
+  command += " --resume";
+  for (const char* flag : {"output", "data", "device", "threads"}) {
+    if (arguments.Has(flag)) command += std::string(" --") + flag + "=" + ShellQuoted(arguments.Get(flag));
+  }
+  if (!with_settings) return command;
+  for (const jobs::Setting& setting : arguments.settings()) {
+    command += " " + setting.origin + "=" + ShellQuoted(setting.value);
+  }
+  return command;
+}
 
 int TrainAndReport(const Arguments& arguments, const std::string& resume_command,
                    const std::function<jobs::TrainResult(const TrainerCallbacks&)>& run) {

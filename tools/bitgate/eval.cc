@@ -1,6 +1,5 @@
 #include <cinttypes>
 
-#include "runtime/base/file.h"
 #include "tools/bitgate/command_list.h"
 #include "tools/bitgate/common.h"
 #include "tools/bitgate/interrupt.h"
@@ -8,13 +7,6 @@
 
 namespace bitgate::cli {
 namespace {
-
-void WritePredictions(AtomicFile* file, const std::vector<int32_t>& predictions) {
-  std::string text;
-  for (int32_t prediction : predictions) text += std::to_string(prediction) + "\n";
-  file->Write(text);
-  file->Commit();
-}
 
 int RunEval(const Arguments& arguments) {
   CatchInterrupts();
@@ -24,11 +16,8 @@ int RunEval(const Arguments& arguments) {
   options.machine = MachineOf(arguments);
   options.batch_size = arguments.GetInteger("batch_size", 0, 1, 1 << 20);
   options.progress = [](int64_t) { return !Interrupted(); };
-  std::unique_ptr<AtomicFile> predictions;
-  if (arguments.Has("predictions")) predictions = std::make_unique<AtomicFile>(arguments.Require("predictions"));
-  options.predictions = predictions != nullptr;
+  options.predictions_file = arguments.Get("predictions");
   const jobs::EvaluateResult result = jobs::Evaluate(options);
-  if (predictions) WritePredictions(predictions.get(), result.evaluation.predictions);
 
   const EvaluationResult& evaluation = result.evaluation;
   if (arguments.Has("json")) {
