@@ -41,6 +41,7 @@ def channel_lines(lines, layers, top, height):
     yield text(LEFT - 8, top + 10, "channels 100 %", "end")
     yield text(LEFT - 8, top + height, "0 %", "end")
     yield f'<rect x="{LEFT}" y="{top}" width="{WIDTH}" height="{height}" fill="none" stroke="#ccc"/>'
+    labels = []
     for index, layer in enumerate(layers):
         shares = [line["kept_channels"][layer] for line in lines]
         points = " ".join(f"{LEFT + i * step:.1f},{top + height * (1 - kept / total):.1f}"
@@ -48,7 +49,11 @@ def channel_lines(lines, layers, top, height):
         yield (f'<polyline points="{points}" fill="none" stroke="#c2410c" stroke-width="2" '
                f'stroke-dasharray="{dashes[index % len(dashes)]}"/>')
         kept, total = shares[-1]
-        yield text(LEFT + WIDTH + 6, top + height * (1 - kept / total) + 4, f"{layer.split('/')[0]} {kept}/{total}", size=11)
+        labels.append((top + height * (1 - kept / total) + 4, f"{layer.split('/')[0]} {kept}/{total}"))
+    lowest = 0
+    for y, label in sorted(labels):
+        lowest = max(y, lowest + 12)  # labels of lines that end together are moved apart
+        yield text(LEFT + WIDTH + 6, lowest, label, size=11)
 
 
 def draw(lines):
