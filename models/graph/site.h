@@ -4,11 +4,9 @@
 // networks:
 // - every convolution's and linear layer's weight;
 // - every layer's output, after the relu where one directly and solely follows, before pools and flatten;
-// - of residual networks the sum (after its relu), not its inputs: a tensor that goes nowhere but into sums is not
-// quantized;
-// - not the network's input, and not its output: the last layers, from which there is a way to the output on which no
-// other
-//   layer multiplies, keep all their channels, and a tensor that no layer multiplies stays in full precision.
+// - of residual networks the sum (after its relu), not its inputs: a tensor that only goes into sums is not quantized;
+// - not the network's input, and not its output: the last layers (there is a way from them to the output on which no
+//   other layer multiplies) keep all their channels, and a tensor that no layer multiplies stays in full precision.
 #ifndef BITGATE_MODELS_GRAPH_SITE_H_
 #define BITGATE_MODELS_GRAPH_SITE_H_
 

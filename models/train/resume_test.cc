@@ -67,8 +67,7 @@ TEST(ResumeTest, NothingLeftChangesNothing) {
   ExpectSame(ReadRun(folder.File()), files, "resumed at the end");
 }
 
-// -- Kills: the states of the files that one can leave behind
-// ----------------------------------------------------------
+// -- Kills: the states of the files that one can leave behind ---------------------------------------------------------
 
 // The files after each epoch; [0] is before training.
 std::vector<RunFiles> Snapshots() {
@@ -153,8 +152,7 @@ TEST(ResumeTest, ALostLogBeginsAgain) {
   EXPECT_EQ(end.log, snapshots.back().log.substr(snapshots[2].log.size()));
 }
 
-// -- Checkpoints that do not fit
-// -------------------------------------------------------------------------------------------
+// -- Checkpoints that do not fit --------------------------------------------------------------------------------------
 
 std::string ResumeFailure(const std::string& path, const TrainerOptions& options, absl::StatusCode code) {
   TestNetwork test;

@@ -1,4 +1,5 @@
-// Convolution kernels: shapes as in conv.h, checked, no dimension 0.
+// Convolution kernels. Views are contiguous float32 with shapes as in conv.h that fit, no dimension 0 (the op checks).
+// Outputs overlap no operand.
 #ifndef BITGATE_OPS_CONV_CONV_KERNELS_H_
 #define BITGATE_OPS_CONV_CONV_KERNELS_H_
 

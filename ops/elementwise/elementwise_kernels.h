@@ -1,4 +1,5 @@
-// Kernels of the elementwise ops; all arrays have `size` float32 elements, and outputs may be inputs.
+// Kernels of the elementwise ops. Views are contiguous float32 arrays of `size` elements (the op checks). An output may
+// be an input, element for element; otherwise it overlaps none.
 #ifndef BITGATE_OPS_ELEMENTWISE_ELEMENTWISE_KERNELS_H_
 #define BITGATE_OPS_ELEMENTWISE_ELEMENTWISE_KERNELS_H_
 

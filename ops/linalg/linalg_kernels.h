@@ -1,3 +1,5 @@
+// Kernels of the matrix products. Views are contiguous float32 matrices whose shapes fit (the op checks); y overlaps no
+// operand.
 #ifndef BITGATE_OPS_LINALG_LINALG_KERNELS_H_
 #define BITGATE_OPS_LINALG_LINALG_KERNELS_H_
 

@@ -1,3 +1,5 @@
+// Kernels of the losses. Views are contiguous, float32 except labels and counts (int32), and their shapes fit; labels
+// are in range (the op checks). Outputs overlap no operand, except that y of ScaleByTensor may be x.
 #ifndef BITGATE_OPS_LOSS_LOSS_KERNELS_H_
 #define BITGATE_OPS_LOSS_LOSS_KERNELS_H_
 

@@ -1,3 +1,5 @@
+// Kernels of the optimizer steps: they update parameters and moments in place. Arrays are contiguous float32 of the
+// sizes given (the op checks), and no two of one call overlap.
 #ifndef BITGATE_OPS_OPTIM_OPTIM_KERNELS_H_
 #define BITGATE_OPS_OPTIM_OPTIM_KERNELS_H_
 

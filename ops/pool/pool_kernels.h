@@ -1,4 +1,5 @@
-// Pooling kernels: shapes as in pool.h, checked, no dimension 0.
+// Pooling kernels. Views are contiguous, float32 except the index, with shapes as in pool.h that fit, no dimension 0
+// (the op checks). Outputs overlap no operand.
 #ifndef BITGATE_OPS_POOL_POOL_KERNELS_H_
 #define BITGATE_OPS_POOL_POOL_KERNELS_H_
 

@@ -1,3 +1,5 @@
+// Kernels of the reductions and their gradients. Views are contiguous float32 arrays of at least the sizes given (the
+// op checks); y overlaps no operand.
 #ifndef BITGATE_OPS_REDUCE_REDUCE_KERNELS_H_
 #define BITGATE_OPS_REDUCE_REDUCE_KERNELS_H_
 

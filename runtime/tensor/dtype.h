@@ -1,3 +1,4 @@
+// The element types of tensors: their sizes, names, and C++ types. Numbers are fixed, for they may be stored.
 #ifndef BITGATE_RUNTIME_TENSOR_DTYPE_H_
 #define BITGATE_RUNTIME_TENSOR_DTYPE_H_
 

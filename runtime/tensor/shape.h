@@ -1,3 +1,4 @@
+// The dimensions of a tensor.
 #ifndef BITGATE_RUNTIME_TENSOR_SHAPE_H_
 #define BITGATE_RUNTIME_TENSOR_SHAPE_H_
 
@@ -9,7 +10,7 @@
 
 namespace bitgate {
 
-// Dimensions of a tensor, at most kMaxRank of them, each >= 0. A value: cheap to copy, comparable. Rank 0 is a scalar.
+// At most kMaxRank dimensions, each >= 0, outermost first. A value: cheap to copy, comparable. Rank 0 is a scalar.
 class Shape {
  public:
   static constexpr int kMaxRank = 6;
