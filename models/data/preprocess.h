@@ -9,12 +9,14 @@
 
 namespace bitgate {
 
-// `mean` and `std` are empty (the step is left out), hold one value for all channels, or one per channel. They are in
-// units of the scaled pixels: with scale = 1/255 those of [0, 1]. The same fields as a graph's `preprocessing`, which
-// whoever joins graph and data copies here.
+// `mean` and `std` are empty (the step is left out), hold one value for all of the image, or one per channel; where the
+// network takes the image as a flat vector, one per feature instead. They are in units of the scaled pixels: with scale
+// = 1/255 those of [0, 1]. The same fields as a graph's `preprocessing`, which whoever joins graph and data copies
+// here.
 struct PreprocessingOptions {
   double scale = 1;
   std::vector<double> mean, std;
+  bool flat = false;  // channel c of the formulas is element c of the image in its order in memory
 };
 
 // Preprocessing checked against an image shape. The order of computation is fixed, so that every front door and every
@@ -22,7 +24,8 @@ struct PreprocessingOptions {
 // rounded; divided by float(std[c]) if std is given, rounded.
 class Preprocessor {
  public:
-  // Throws InvalidArgument when a value is not finite, std is not positive, or a count does not fit the channels.
+  // Throws InvalidArgument when a value is not finite, std is not positive, or a count does not fit the channels (flat:
+  // the elements) of the image.
   Preprocessor(const PreprocessingOptions& preprocessing, const ImageShape& image_shape);
 
   const ImageShape& image_shape() const { return image_shape_; }
@@ -33,12 +36,15 @@ class Preprocessor {
 
  private:
   float Value(float raw, int64_t channel) const;
+  template <class Raw>
+  void Compute(const Raw* raw, float* out) const;
 
   ImageShape image_shape_;
   float scale_;
   bool has_mean_, has_std_;
+  int64_t channels_;               // values of mean_ and std_ that take turns along an image; 1 if all are the same
   std::vector<float> mean_, std_;  // one per channel where given
-  std::vector<float> table_;       // [channels, 256]: Value of every byte
+  std::vector<float> table_;       // [channels, 256]: Value of every byte; empty if that would be large
 };
 
 }  // namespace bitgate

@@ -51,6 +51,27 @@ TEST(PreprocessTest, OneValueServesAllChannels) {
   EXPECT_EQ(std::vector<float>(out, out + 6), (std::vector<float>{0, 0.5, 1, 1.5, 2, 2.5}));
 }
 
+TEST(PreprocessTest, AFlatImageMayHaveAValuePerFeature) {
+  for (const int64_t elements : {6, 60}) {  // looked up and computed
+    std::vector<double> mean(elements);
+    std::vector<uint8_t> raw(elements);
+    for (int64_t i = 0; i < elements; ++i) {
+      mean[i] = static_cast<double>(i);
+      raw[i] = static_cast<uint8_t>(3 * i);
+    }
+    std::vector<float> out(elements);
+    const Preprocessor preprocessor({1, mean, {2}, /*flat=*/true}, {elements / 2, 2, 1});
+    preprocessor.Image(raw.data(), out.data());
+    for (int64_t i = 0; i < elements; ++i) EXPECT_EQ(out[i], i) << elements;
+  }
+  const float raw[] = {1, 2, 3, 4, 5, 6};
+  float out[6];
+  Preprocessor({1, {1}, {}, /*flat=*/true}, {1, 2, 3}).Image(raw, out);
+  EXPECT_EQ(std::vector<float>(out, out + 6), (std::vector<float>{0, 1, 2, 3, 4, 5}));
+  EXPECT_EQ(MessageOf({1, {1, 2, 3}, {}, /*flat=*/true}),
+            "preprocessing: expected 0, 1 or 6 values of mean for images of as many features, got 3");
+}
+
 TEST(PreprocessTest, RejectsBadValues) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   EXPECT_EQ(MessageOf({0, {}, {}}), "preprocessing: expected a finite scale other than 0, got 0");

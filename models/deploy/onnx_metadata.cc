@@ -57,8 +57,9 @@ Json BitsJson(const FrozenNetwork& network) {
   return json;
 }
 
+// One value for each channel (of a flat input: feature), where the graph may have none or one for all.
 std::vector<double> PerChannel(const google::protobuf::RepeatedField<double>& values, int64_t channels, double absent) {
-  if (values.empty()) return std::vector<double>(static_cast<size_t>(channels), absent);
+  if (values.size() <= 1) return std::vector<double>(channels, values.empty() ? absent : values[0]);
   return {values.begin(), values.end()};
 }
 

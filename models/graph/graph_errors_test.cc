@@ -72,13 +72,13 @@ TEST(GraphErrors, Input) {
 
 TEST(GraphErrors, Preprocessing) {
   EXPECT_EQ(MessageOfInput("shape: 3 preprocessing { mean: [1, 2] }"),
-            "file: graph 'g': input: preprocessing: mean: expected one value for each of 3 channels, got 2");
+            "file: graph 'g': input: preprocessing: mean: expected one value, or one for each of 3 features, got 2");
   EXPECT_EQ(MessageOfInput("shape: [4, 4, 3] preprocessing { std: [1, 2] }"),
-            "file: graph 'g': input: preprocessing: std: expected one value for each of 3 channels, got 2");
+            "file: graph 'g': input: preprocessing: std: expected one value, or one for each of 3 channels, got 2");
   EXPECT_EQ(MessageOfInput("shape: 2 preprocessing { std: [1, 0] }"),
             "file: graph 'g': input: preprocessing: std: expected positive values, got 0");
   EXPECT_EQ(MessageOfInput("shape: 2 preprocessing { mean: [1, nan] }"),
-            "file: graph 'g': input: preprocessing: mean: expected finite values, got nan");
+            "file: graph 'g': input: preprocessing: mean: expected finite float32 values, got nan");
   EXPECT_EQ(MessageOfInput("shape: 2 preprocessing { scale: 0 }"),
             "file: graph 'g': input: preprocessing: scale: expected a finite value other than 0, got 0");
 }

@@ -137,6 +137,18 @@ TEST(Graph, SortsAnyOrder) {
   }
 }
 
+TEST(GraphBuilder, PreprocessingHasOneValueForAllOrOneForEach) {
+  for (const std::vector<int64_t>& shape : std::vector<std::vector<int64_t>>{{3}, {4, 4, 3}}) {
+    for (const std::vector<double>& mean : std::vector<std::vector<double>>{{}, {5}, {5, 6, 7}}) {
+      GraphBuilder b("g");
+      std::string x = b.Input(shape, Normalized(1, mean, {2}));
+      if (shape.size() > 1) x = b.Node("flatten", "flatten", {x});
+      b.Node("fc", "linear", {x}, {{"channels", 2}});
+      EXPECT_EQ(b.Build().preprocessing().mean_size(), static_cast<int>(mean.size()));
+    }
+  }
+}
+
 TEST(GraphBuilder, SetsPrecisionOfTheLastNode) {
   GraphBuilder b("precise");
   std::string x = b.Input({4}, Normalized(2, {1, 2, 3, 4}, {1, 1, 1, 1}));

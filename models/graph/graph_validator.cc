@@ -22,23 +22,28 @@ void CheckName(const std::string& where, const std::string& name) {
 }
 
 void CheckPerChannel(const std::string& where, const google::protobuf::RepeatedField<double>& values,
-                     int64_t channels) {
-  if (!values.empty() && values.size() != channels) {
-    throw InvalidArgument(where, ": expected one value for each of ", channels, " channels, got ", values.size());
+                     const Dims& shape) {
+  if (values.size() > 1 && values.size() != shape.back()) {
+    throw InvalidArgument(where, ": expected one value, or one for each of ", shape.back(),
+                          shape.size() == 1 ? " features" : " channels", ", got ", values.size());
   }
   for (const double value : values) {
-    if (!std::isfinite(value)) throw InvalidArgument(where, ": expected finite values, got ", value);
+    if (!std::isfinite(static_cast<float>(value))) {
+      throw InvalidArgument(where, ": expected finite float32 values, got ", value);
+    }
   }
 }
 
-void CheckPreprocessing(const std::string& where, const Preprocessing& preprocessing, int64_t channels) {
-  if (!std::isfinite(preprocessing.scale()) || preprocessing.scale() == 0) {
+// Values are judged as the float32 numbers that preprocessing computes with.
+void CheckPreprocessing(const std::string& where, const Preprocessing& preprocessing, const Dims& shape) {
+  const float scale = static_cast<float>(preprocessing.scale());
+  if (!std::isfinite(scale) || scale == 0) {
     throw InvalidArgument(where, ": scale: expected a finite value other than 0, got ", preprocessing.scale());
   }
-  CheckPerChannel(where + ": mean", preprocessing.mean(), channels);
-  CheckPerChannel(where + ": std", preprocessing.std(), channels);
+  CheckPerChannel(where + ": mean", preprocessing.mean(), shape);
+  CheckPerChannel(where + ": std", preprocessing.std(), shape);
   for (const double value : preprocessing.std()) {
-    if (value <= 0) throw InvalidArgument(where, ": std: expected positive values, got ", value);
+    if (static_cast<float>(value) <= 0) throw InvalidArgument(where, ": std: expected positive values, got ", value);
   }
 }
 
@@ -81,7 +86,7 @@ void GraphValidator::CheckInput(Graph* graph) const {
                           DimsText(graph->input_shape_));
   }
   ElementCount(where + ": shape", graph->input_shape_);
-  CheckPreprocessing(where + ": preprocessing", input.preprocessing(), graph->input_shape_.back());
+  CheckPreprocessing(where + ": preprocessing", input.preprocessing(), graph->input_shape_);
 }
 
 void GraphValidator::IndexNames() {

@@ -28,6 +28,7 @@ PreprocessingOptions PreprocessingOf(const Graph& graph) {
   options.scale = declared.scale();
   options.mean.assign(declared.mean().begin(), declared.mean().end());
   options.std.assign(declared.std().begin(), declared.std().end());
+  options.flat = graph.input_shape().size() == 1;
   return options;
 }
 

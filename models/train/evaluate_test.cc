@@ -48,6 +48,15 @@ TEST_F(EvaluateTest, CountsOverAllBatches) {
   }
 }
 
+// The network is flat: its two means belong to features, wherever in an image they come from.
+TEST_F(EvaluateTest, AFlatNetworkHasAMeanForEveryFeatureOfAnImage) {
+  const Dataset tall =
+      Dataset::FromArrays({2, 1, 1}, std::get<std::vector<float>>(LogitsData().pixels()), LogitsData().labels(), 2);
+  const EvaluationResult result = Evaluate(test_.network, tall);
+  EXPECT_EQ(result.correct, 4);
+  EXPECT_EQ(result.cross_entropy, Evaluate(test_.network, LogitsData()).cross_entropy);
+}
+
 TEST_F(EvaluateTest, PredictionsOnlyWhenAskedFor) {
   EXPECT_TRUE(Evaluate(test_.network, LogitsData()).predictions.empty());
 }
