@@ -2,22 +2,22 @@
 #ifndef BITGATE_MODELS_DEPLOY_APPLY_FIXED_H_
 #define BITGATE_MODELS_DEPLOY_APPLY_FIXED_H_
 
-#include <algorithm>
-#include <cmath>
-
 #include "models/quantized/fixed.h"
+#include "ops/quant/fixed/fixed_math.h"
 
 namespace bitgate {
 
-// The formula of models/quantized/fixed.h, rounding half to even.
+// For a channel that is kept.
 inline float ApplyFixed(const Fixed& fixed, float x) {
+  const FixedElement<float> element = {
+      fixed.scale, static_cast<float>(fixed.qmin), static_cast<float>(fixed.qmax), fixed.low, fixed.high,
+      /*keep=*/1,
+      /*zero=*/0};
   switch (fixed.encoding) {
-    case Encoding::kInteger: {
-      const float code = std::nearbyint(x / fixed.scale);
-      return fixed.scale * std::clamp(code, static_cast<float>(fixed.qmin), static_cast<float>(fixed.qmax));
-    }
+    case Encoding::kInteger:
+      return FixedForward(x, element);
     case Encoding::kClip:
-      return std::clamp(x, fixed.low, fixed.high);
+      return ClipForward(x, element);
     case Encoding::kZero:
       return 0;
     case Encoding::kFloat:

@@ -38,8 +38,6 @@ TEST(LayerKinds, Traits) {
   EXPECT_TRUE(FindLayerKind("linear")->traits().has_weight);
   EXPECT_FALSE(FindLayerKind("add")->traits().has_weight);
   EXPECT_TRUE(FindLayerKind("relu")->traits().is_nonlinearity);
-  EXPECT_TRUE(FindLayerKind("max_pool")->traits().passes_grid);
-  EXPECT_FALSE(FindLayerKind("average_pool")->traits().passes_grid);
 }
 
 TEST(Conv2d, Depthwise) {

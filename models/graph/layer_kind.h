@@ -45,9 +45,8 @@ struct LayerTraits {
   bool has_weight = false;       // parameter "weight", whose first dimension is the output channels
   bool is_nonlinearity = false;  // absorbed by the layer it directly follows: the activation is quantized after it
   bool is_nonnegative = false;   // the output has no negative values whatever the input
-  bool passes_grid = false;      // if the input lies on a quantization grid, so does the output
-  bool keeps_channels =
-      false;  // one input; output channel c (after flatten: c modulo channels) comes from input channel c
+  // One input; output channel c (after flatten: c modulo channels) comes from input channel c.
+  bool keeps_channels = false;
 };
 
 class LayerKind {

@@ -6,7 +6,6 @@ namespace {
 
 LayerTraits Traits() {
   LayerTraits traits;
-  traits.passes_grid = true;
   traits.keeps_channels = true;
   return traits;
 }

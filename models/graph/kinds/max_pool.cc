@@ -8,7 +8,6 @@ LayerTraits Traits() {
   LayerTraits traits;
   traits.accepted_attributes = {"kernel", "stride", "padding"};
   traits.required_attributes = {"kernel"};
-  traits.passes_grid = true;
   traits.keeps_channels = true;
   return traits;
 }

@@ -8,7 +8,6 @@ LayerTraits Traits() {
   LayerTraits traits;
   traits.is_nonlinearity = true;
   traits.is_nonnegative = true;
-  traits.passes_grid = true;
   traits.keeps_channels = true;
   return traits;
 }
