@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "absl/strings/str_join.h"
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
 #include "runtime/base/error.h"
@@ -94,10 +95,7 @@ void CheckAttributeNames(const std::string& where, const Attributes& attributes,
 }
 
 std::string NameList(const std::vector<std::string>& names) {
-  if (names.empty()) return "none";
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
+  return names.empty() ? "none" : absl::StrJoin(names, ", ");
 }
 
 }  // namespace bitgate

@@ -2,8 +2,8 @@
 
 #include <set>
 
-#include "google/protobuf/io/tokenizer.h"
 #include "google/protobuf/text_format.h"
+#include "models/graph/first_error.h"
 #include "models/graph/graph_validator.h"
 #include "runtime/base/error.h"
 #include "runtime/base/file.h"
@@ -12,18 +12,6 @@ namespace bitgate {
 namespace {
 
 constexpr uint64_t kMaxFileBytes = uint64_t{16} << 20;
-
-// Keeps the first error only: what follows is often its consequence.
-class FirstError : public google::protobuf::io::ErrorCollector {
- public:
-  void AddError(int line, int column, const std::string& message) override {
-    if (text_.empty()) text_ = std::to_string(line + 1) + ":" + std::to_string(column + 1) + ": " + message;
-  }
-  const std::string& text() const { return text_; }
-
- private:
-  std::string text_;
-};
 
 }  // namespace
 
@@ -35,7 +23,7 @@ Graph Graph::FromText(const std::string& text, const std::string& where) {
   google::protobuf::TextFormat::Parser parser;
   parser.RecordErrorsTo(&error);
   if (!parser.ParseFromString(text, &proto)) {
-    throw InvalidArgument(where, ":", error.text(), " (expected a graph in protobuf text format)");
+    throw InvalidArgument(where, ":", error.place(), ": ", error.text(), " (expected a graph in protobuf text format)");
   }
   try {
     return FromProto(proto);

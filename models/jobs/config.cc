@@ -2,6 +2,8 @@
 
 #include "google/protobuf/io/tokenizer.h"
 #include "google/protobuf/text_format.h"
+#include "google/protobuf/util/message_differencer.h"
+#include "models/graph/first_error.h"
 #include "models/jobs/suggest.h"
 #include "models/zoo/zoo.h"
 #include "runtime/base/error.h"
@@ -13,21 +15,6 @@ using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::TextFormat;
-
-// Keeps the first error: what follows is often its consequence.
-class FirstError : public google::protobuf::io::ErrorCollector {
- public:
-  void AddError(int line, int column, const std::string& message) override {
-    if (!text_.empty()) return;
-    place_ = std::to_string(line + 1) + ":" + std::to_string(column + 1);
-    text_ = message;
-  }
-  const std::string& place() const { return place_; }
-  const std::string& text() const { return text_; }
-
- private:
-  std::string place_, text_;
-};
 
 std::vector<std::string> FieldNames(const Descriptor* type) {
   std::vector<std::string> names;
@@ -240,6 +227,27 @@ TrainerOptions MakeTrainerOptions(const Config& config) {
   options.fine_tune.weights = MakeGroup(config.fine_tune().weights());
   options.fine_tune.ranges = MakeGroup(config.fine_tune().ranges());
   return options;
+}
+
+std::string Difference(const Config& first, const Config& second) {
+  google::protobuf::util::MessageDifferencer differencer;
+  differencer.set_message_field_comparison(google::protobuf::util::MessageDifferencer::EQUIVALENT);
+  std::string differences;
+  differencer.ReportDifferencesToString(&differences);
+  if (differencer.Compare(first, second)) return "";
+  return differences.substr(0, differences.find('\n'));
+}
+
+Config ForFineTuning(const Config& trained, const Config& asked) {
+  Config config = trained;
+  if (asked.has_fine_tune()) *config.mutable_fine_tune() = asked.fine_tune();
+  if (asked.has_evaluation()) *config.mutable_evaluation() = asked.evaluation();
+  if (asked.training().has_batch_size()) config.mutable_training()->set_batch_size(asked.training().batch_size());
+  if (asked.training().has_seed()) config.mutable_training()->set_seed(asked.training().seed());
+  const std::string difference = Difference(config, asked);
+  if (difference.empty()) return config;
+  throw InvalidArgument("fine-tuning: expected settings of fine_tune, evaluation, training.batch_size and ",
+                        "training.seed alone, for the network is trained already, got another: ", difference);
 }
 
 void Check(const Config& config) {

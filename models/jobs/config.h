@@ -37,6 +37,14 @@ Graph BuildGraph(const Config& config);
 
 TrainerOptions MakeTrainerOptions(const Config& config);
 
+// The first setting in which the two differ, as "modified: quantizer.mu: 0.1 -> 0.2"; "" if they are equal (a default
+// that is spelled out is no difference).
+std::string Difference(const Config& first, const Config& second);
+
+// The configuration of fine-tuning a network that was trained with `trained`: that, but fine_tune, evaluation and
+// training's batch_size and seed as in `asked`. Throws InvalidArgument if `asked` differs in anything else.
+Config ForFineTuning(const Config& trained, const Config& asked);
+
 // Whether everything in it is known and in range, before data is read. Throws InvalidArgument.
 void Check(const Config& config);
 

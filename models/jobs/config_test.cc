@@ -115,6 +115,29 @@ TEST(RecipesTest, ThePublishedRecipeIsAsPublished) {
   }
 }
 
+TEST(ConfigTest, FineTuningTakesOverWhatItReadsAndRefusesTheRest) {
+  const Config trained = LoadRecipe("lenet5_mnist_bayesian_bits");
+  Config asked = trained;
+  for (const auto& [path, value] : std::vector<std::pair<std::string, std::string>>{{"fine_tune.epochs", "3"},
+                                                                                    {"training.batch_size", "17"},
+                                                                                    {"training.seed", "5"},
+                                                                                    {"evaluation.batch_size", "9"}}) {
+    Apply({path, value, "--" + path}, &asked);
+  }
+  EXPECT_NE(Difference(trained, asked), "");
+  EXPECT_EQ(Difference(ForFineTuning(trained, asked), asked), "");
+  EXPECT_EQ(ToText(ForFineTuning(trained, trained)), ToText(trained));  // what is not set stays so
+
+  Apply({"quantizer.mu", "0.77", "--mu"}, &asked);
+  EXPECT_THAT(
+      MessageOf([&] { ForFineTuning(trained, asked); }),
+      AllOf(HasSubstr("fine-tuning: expected settings of fine_tune, "), HasSubstr("quantizer.mu: 0.1 -> 0.77")));
+}
+
+TEST(ConfigTest, ADefaultSpelledOutIsNoDifference) {
+  EXPECT_EQ(Difference(Set("training.batch_size", "128"), Set("training.seed", "1")), "");
+}
+
 TEST(RecipesTest, AFileFindsItsGraphBesideIt) {
   const std::string folder = ::testing::TempDir() + "/recipes";
   MakeDirectories(folder);

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 
+#include "absl/strings/str_join.h"
 #include "models/jobs/built_in_files.h"
 #include "models/jobs/suggest.h"
 #include "runtime/base/error.h"
@@ -75,10 +76,8 @@ Config LoadRecipe(const std::string& name_or_path) {
     if (name == name_or_path) return LoadBuiltIn(name);
   }
   if (FileExists(name_or_path)) return LoadFile(name_or_path);
-  std::string list;
-  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
   const std::string closest = Closest(name_or_path, names);
-  throw NotFound("recipe: expected a file or one of ", list, ", got '", name_or_path, "'",
+  throw NotFound("recipe: expected a file or one of ", absl::StrJoin(names, ", "), ", got '", name_or_path, "'",
                  closest.empty() ? "" : "; did you mean " + closest + "?");
 }
 

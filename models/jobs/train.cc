@@ -1,17 +1,14 @@
-#include <chrono>
 #include <filesystem>
 #include <utility>
 
-#include "google/protobuf/util/message_differencer.h"
 #include "models/jobs/jobs.h"
 #include "models/jobs/session.h"
+#include "runtime/base/clock.h"
 #include "runtime/base/error.h"
 #include "runtime/base/file.h"
 
 namespace bitgate::jobs {
 namespace {
-
-double Now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // A training run from first checks to result; what Train and FineTune share.
 class Run {
@@ -19,33 +16,36 @@ class Run {
   Run(std::string output, Existing existing, Data data)
       : output_(std::move(output)), existing_(existing), data_(std::move(data)) {}
 
-  // What is to be resumed, if anything; refuses what may not be overwritten, and tries whether output can be written.
-  std::optional<Checkpoint> Begin() const;
+  // What is to be resumed, if anything. From here on the run has its files to itself: another one that has them is
+  // Unavailable. Refuses what may not be overwritten, and tries whether output can be written.
+  std::optional<Checkpoint> Begin();
   TrainResult Execute(Network& network, const Config& config, const Checkpoint* resumed,
                       const TrainerCallbacks& callbacks);
 
  private:
-  std::vector<std::string> Files() const { return {output_, BestPath(output_), LogPath(output_)}; }
+  std::vector<std::string> Checkpoints() const { return {output_, BestPath(output_)}; }
   void RemoveOld() const;
   TrainerCallbacks Timed(const TrainerCallbacks& callbacks);
 
   std::string output_;
   Existing existing_;
   Data data_;
+  std::optional<FileLock> lock_;  // of the log, which stays the same file for the whole run
   int64_t epochs_ = 0;
   double epoch_start_ = 0;
   int64_t training_images_ = 0;
   std::optional<EpochSummary> last_;
 };
 
-std::optional<Checkpoint> Run::Begin() const {
+std::optional<Checkpoint> Run::Begin() {
   if (output_.empty()) throw InvalidArgument("output: expected a path for the checkpoint, got none");
-  for (const std::string& path : {output_, BestPath(output_)}) {
+  lock_.emplace(LogPath(output_));
+  for (const std::string& path : Checkpoints()) {
     if (existing_ == Existing::kRefuse && FileExists(path)) {
       throw FailedPrecondition("output: expected no run there yet, got ", path, "; resume or overwrite it");
     }
   }
-  for (const std::string& path : Files()) CheckWritable(path);
+  for (const std::string& path : Checkpoints()) CheckWritable(path);
   if (existing_ == Existing::kResume && FileExists(output_)) return ReadCheckpoint(output_);
   return std::nullopt;
 }
@@ -55,7 +55,7 @@ TrainerCallbacks Run::Timed(const TrainerCallbacks& callbacks) {
   TrainerCallbacks timed = callbacks;
   timed.log_fields = [this, &callbacks](const EpochSummary& summary) {
     LogFields fields = callbacks.log_fields ? callbacks.log_fields(summary) : LogFields();
-    const double seconds = Now() - epoch_start_;
+    const double seconds = Seconds() - epoch_start_;
     fields["seconds"] = seconds;
     fields["images_per_second"] = seconds > 0 ? training_images_ / seconds : 0;
     return fields;
@@ -63,15 +63,16 @@ TrainerCallbacks Run::Timed(const TrainerCallbacks& callbacks) {
   timed.epoch_end = [this, &callbacks](const EpochSummary& summary) {
     last_ = summary;
     ++epochs_;
-    epoch_start_ = Now();
+    epoch_start_ = Seconds();
     if (callbacks.epoch_end) callbacks.epoch_end(summary);
   };
   return timed;
 }
 
-// The checkpoint first: what is left of a half-removed run cannot be taken for one to resume.
+// The last checkpoint first: what is left of a half-removed run cannot be taken for one to resume. The log is locked
+// and stays; the trainer empties it.
 void Run::RemoveOld() const {
-  for (const std::string& path : Files()) {
+  for (const std::string& path : Checkpoints()) {
     std::error_code error;
     std::filesystem::remove(path, error);
     if (error) throw Unavailable(path, ": expected to remove the old run, got: ", error.message());
@@ -87,7 +88,7 @@ TrainResult Run::Execute(Network& network, const Config& config, const Checkpoin
   Trainer trainer(network, train, test, MakeTrainerOptions(config), {output_, ToText(config)}, timed);
   if (resumed != nullptr) trainer.Resume(*resumed);
   if (existing_ == Existing::kOverwrite) RemoveOld();
-  const double start = epoch_start_ = Now();
+  const double start = epoch_start_ = Seconds();
   trainer.Run();
 
   TrainResult result;
@@ -95,7 +96,7 @@ TrainResult Run::Execute(Network& network, const Config& config, const Checkpoin
   result.best = BestPath(output_);
   result.log = LogPath(output_);
   result.epochs = epochs_;
-  result.seconds = Now() - start;
+  result.seconds = Seconds() - start;
   result.frozen = network.frozen();
   result.bits = ReportOf(network);
   if (last_) {
@@ -112,13 +113,9 @@ TrainResult Run::Execute(Network& network, const Config& config, const Checkpoin
 }
 
 void CheckSameConfig(const std::string& path, const Config& stored, const Config& asked) {
-  google::protobuf::util::MessageDifferencer differencer;
-  differencer.set_message_field_comparison(google::protobuf::util::MessageDifferencer::EQUIVALENT);
-  std::string differences;
-  differencer.ReportDifferencesToString(&differences);
-  if (differencer.Compare(stored, asked)) return;
-  throw FailedPrecondition(path, ": expected the configuration that the run began with, got another: ",
-                           differences.substr(0, differences.find('\n')));
+  const std::string difference = Difference(stored, asked);
+  if (difference.empty()) return;
+  throw FailedPrecondition(path, ": expected the configuration that the run began with, got another: ", difference);
 }
 
 }  // namespace
@@ -142,7 +139,7 @@ TrainResult FineTune(const FineTuneOptions& options, const TrainerCallbacks& cal
   Session session = OpenSession(options.checkpoint, options.machine);
   RequireFrozen(session, "fine-tuning");
   CheckDistinct(options.checkpoint, options.output);
-  const Config config = options.config ? *options.config : session.config;
+  const Config config = options.config ? ForFineTuning(session.config, *options.config) : session.config;
   Check(config);
   if (config.fine_tune().epochs() < 1) {
     throw InvalidArgument("fine_tune.epochs: expected at least 1, got ", config.fine_tune().epochs());

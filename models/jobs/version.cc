@@ -1,12 +1,20 @@
 #include "models/jobs/version.h"
 
-#include <dnnl.h>
-
-#include "google/protobuf/stubs/common.h"
+#include "google/protobuf/message_lite.h"
 #include "runtime/base/cpu.h"
 #include "runtime/base/thread_pool.h"
+#include "runtime/device/library_versions.h"
 
 namespace bitgate::jobs {
+namespace {
+
+std::string ProtobufVersion() {
+  const int version = GOOGLE_PROTOBUF_VERSION;
+  return std::to_string(version / 1000000) + "." + std::to_string(version / 1000 % 1000) + "." +
+         std::to_string(version % 1000);
+}
+
+}  // namespace
 
 VersionInfo Version() {
   VersionInfo info;
@@ -20,10 +28,8 @@ VersionInfo Version() {
   info.instruction_sets = InstructionSets();
   info.isa = IsaName(ActiveIsa());
   info.threads = Threads();
-  const dnnl_version_t* onednn = dnnl_version();
-  info.onednn =
-      std::to_string(onednn->major) + "." + std::to_string(onednn->minor) + "." + std::to_string(onednn->patch);
-  info.protobuf = google::protobuf::internal::VersionString(GOOGLE_PROTOBUF_VERSION);
+  info.libraries = LibraryVersions();
+  info.libraries["protobuf"] = ProtobufVersion();
   return info;
 }
 

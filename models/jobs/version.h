@@ -2,6 +2,7 @@
 #ifndef BITGATE_MODELS_JOBS_VERSION_H_
 #define BITGATE_MODELS_JOBS_VERSION_H_
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,7 @@ struct VersionInfo {
   std::vector<std::string> instruction_sets;  // of the processor, those that matter for speed
   std::string isa;                            // that our kernels use: scalar, avx2, avx512
   int threads;
-  std::string onednn, protobuf;  // versions
+  std::map<std::string, std::string> libraries;  // versions by name
 };
 
 VersionInfo Version();

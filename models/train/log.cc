@@ -1,35 +1,14 @@
 #include "models/train/log.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <system_error>
 
 #include "runtime/base/error.h"
-#include "runtime/base/file.h"
 
 namespace bitgate {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Error SystemError(const std::string& path, int cause) {
-  const std::string got = std::system_category().message(cause);
-  switch (cause) {
-    case ENOENT:
-    case ENOTDIR:
-      return NotFound(path, ": expected to append to the log, got ", got);
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-      return ResourceExhausted(path, ": expected to append to the log, got ", got);
-    default:
-      return Unavailable(path, ": expected to append to the log, got ", got);
-  }
-}
 
 // Whether `line` (without its newline) is our line of that number.
 bool IsLine(const std::string& line, int64_t number) {
@@ -87,30 +66,12 @@ std::string FormatLogLine(const EpochSummary& summary, const LogFields& fields) 
   return line.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace) + "\n";
 }
 
-TrainingLog::TrainingLog(const std::string& path, int64_t lines) : path_(path) {
-  const uint64_t covered = FileExists(path) && lines > 0 ? CoveredBytes(ReadFile(path), lines) : 0;
-  descriptor_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) throw SystemError(path, errno);
-  try {
-    TruncateFile(path, covered);
-  } catch (...) {
-    ::close(descriptor_);
-    throw;
-  }
+TrainingLog::TrainingLog(const std::string& path, int64_t lines) : file_(path) {
+  TruncateFile(path, lines > 0 ? CoveredBytes(ReadFile(path), lines) : 0);
 }
 
-TrainingLog::~TrainingLog() { ::close(descriptor_); }
-
 void TrainingLog::Append(const EpochSummary& summary, const LogFields& fields) {
-  const std::string line = FormatLogLine(summary, fields);
-  size_t done = 0;
-  while (done < line.size()) {
-    const ssize_t written = ::write(descriptor_, line.data() + done, line.size() - done);
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) throw SystemError(path_, errno);
-    done += static_cast<size_t>(written);
-  }
-  if (::fsync(descriptor_) != 0) throw SystemError(path_, errno);
+  file_.Append(FormatLogLine(summary, fields));
 }
 
 }  // namespace bitgate

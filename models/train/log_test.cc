@@ -88,7 +88,7 @@ TEST(LogTest, SaysWhatIsWrongWithThePath) {
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), absl::StatusCode::kNotFound);
-    EXPECT_NE(std::string(error.what()).find("no/log: expected to append to the log"), std::string::npos);
+    EXPECT_NE(std::string(error.what()).find("no/log: expected to append to it"), std::string::npos);
   }
   EXPECT_THROW(TrainingLog(folder.File("."), 0), Error);
 }

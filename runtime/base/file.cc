@@ -96,10 +96,38 @@ void FlushFolder(const std::string& folder) {
   if (::fsync(descriptor.get()) != 0 && errno != EINVAL) throw SystemError(folder, "flush the folder", errno);
 }
 
-bool SameFile(int descriptor, const std::string& path) {
+bool SameFile(int descriptor, const std::string& path, int flags) {
   struct stat opened, named;
-  return ::fstat(descriptor, &opened) == 0 && ::lstat(path.c_str(), &named) == 0 && opened.st_dev == named.st_dev &&
-         opened.st_ino == named.st_ino;
+  return ::fstat(descriptor, &opened) == 0 && ::fstatat(AT_FDCWD, path.c_str(), &named, flags) == 0 &&
+         opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
+// Creates the file if it is missing, opens it for writing and locks it. Gives -1 with the cause in errno, which is 0 if
+// somebody else has the lock. File systems without locks go without. `flags` are further ones for open.
+int OpenLocked(const std::string& path, int flags) {
+  while (true) {
+    const int descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | flags, 0666);
+    if (descriptor < 0) return -1;
+    if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+      ::close(descriptor);
+      errno = 0;
+      return -1;
+    }
+    // The other one may have renamed or removed it between our opening and locking it; then it is not ours to touch.
+    if (SameFile(descriptor, path, flags & O_NOFOLLOW ? AT_SYMLINK_NOFOLLOW : 0)) return descriptor;
+    ::close(descriptor);
+  }
+}
+
+void WriteAll(int descriptor, const void* data, size_t bytes, const std::string& path, const char* action) {
+  const char* next = static_cast<const char*>(data);
+  while (bytes > 0) {
+    const ssize_t written = ::write(descriptor, next, std::min(bytes, kLargestTransfer));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) throw SystemError(path, action, errno);
+    next += written;
+    bytes -= static_cast<size_t>(written);
+  }
 }
 
 }  // namespace
@@ -161,21 +189,11 @@ AtomicFile::AtomicFile(const std::string& path) : path_(path), temporary_(path +
 AtomicFile::~AtomicFile() { Discard(); }
 
 void AtomicFile::OpenTemporary() {
-  while (true) {
-    const int descriptor = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
-    if (descriptor < 0) throw SystemError(path_, "create " + temporary_ + " beside it", errno);
-    // Truncated only under the lock: until then it may be another writer's. File systems without locks go without.
-    if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-      ::close(descriptor);
-      throw Unavailable(path_, ": expected to be its only writer, got another one at work on ", temporary_);
-    }
-    // The other writer may have renamed or removed it between our opening and locking it; then it is not ours to touch.
-    if (SameFile(descriptor, temporary_)) {
-      descriptor_ = descriptor;
-      return;
-    }
-    ::close(descriptor);
-  }
+  // Truncated only under the lock: until then it may be another writer's.
+  descriptor_ = OpenLocked(temporary_, O_NOFOLLOW);
+  if (descriptor_ >= 0) return;
+  if (errno != 0) throw SystemError(path_, "create " + temporary_ + " beside it", errno);
+  throw Unavailable(path_, ": expected to be its only writer, got another one at work on ", temporary_);
 }
 
 void AtomicFile::Discard() noexcept {
@@ -187,17 +205,11 @@ void AtomicFile::Discard() noexcept {
 
 void AtomicFile::Write(const void* data, size_t bytes) {
   if (descriptor_ < 0) throw FailedPrecondition(path_, ": expected a file still being written, got a finished one");
-  const char* next = static_cast<const char*>(data);
-  while (bytes > 0) {
-    const ssize_t written = ::write(descriptor_, next, std::min(bytes, kLargestTransfer));
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) {
-      const int cause = errno;
-      Discard();
-      throw SystemError(path_, "write it", cause);
-    }
-    next += written;
-    bytes -= static_cast<size_t>(written);
+  try {
+    WriteAll(descriptor_, data, bytes, path_, "write it");
+  } catch (...) {
+    Discard();
+    throw;
   }
 }
 
@@ -218,6 +230,31 @@ void WriteFileAtomically(const std::string& path, std::string_view bytes) {
   AtomicFile file(path);
   file.Write(bytes);
   file.Commit();
+}
+
+AppendFile::AppendFile(const std::string& path)
+    : path_(path), descriptor_(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) {
+  if (descriptor_ < 0) throw SystemError(path, "append to it", errno);
+}
+
+AppendFile::~AppendFile() { ::close(descriptor_); }
+
+void AppendFile::Append(std::string_view bytes) {
+  WriteAll(descriptor_, bytes.data(), bytes.size(), path_, "append to it");
+  if (::fsync(descriptor_) != 0) throw SystemError(path_, "append to it", errno);
+}
+
+FileLock::FileLock(const std::string& path) : path_(path), descriptor_(OpenLocked(path, 0)) {
+  if (descriptor_ >= 0) return;
+  if (errno != 0) throw SystemError(path, "write it", errno);
+  throw Unavailable(path, ": expected to be its only writer, got a file that is being written by another run");
+}
+
+FileLock::~FileLock() {
+  struct stat status;
+  const bool empty = ::fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0;
+  if (empty && SameFile(descriptor_, path_, AT_SYMLINK_NOFOLLOW)) ::unlink(path_.c_str());
+  ::close(descriptor_);
 }
 
 bool FileExists(const std::string& path) {

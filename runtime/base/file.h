@@ -71,6 +71,38 @@ class AtomicFile {
 // An AtomicFile with these bytes.
 void WriteFileAtomically(const std::string& path, std::string_view bytes);
 
+// A file that grows piece by piece; created if it is missing. A symbolic link is followed.
+class AppendFile {
+ public:
+  explicit AppendFile(const std::string& path);
+  ~AppendFile();
+  AppendFile(const AppendFile&) = delete;
+  AppendFile& operator=(const AppendFile&) = delete;
+
+  // On the disk when it returns. A failure may leave the first part of the bytes there.
+  void Append(std::string_view bytes);
+
+ private:
+  std::string path_;
+  int descriptor_;
+};
+
+// Keeps others away that lock the same file: whoever comes second, in this process or another, gets Unavailable. The
+// file is created if it is missing, and removed in the end if it is empty then. In between it must not be removed or
+// replaced. Reading, writing and cutting it back in other ways is not hindered. The lock goes with the process, however
+// that ends.
+class FileLock {
+ public:
+  explicit FileLock(const std::string& path);
+  ~FileLock();
+  FileLock(const FileLock&) = delete;
+  FileLock& operator=(const FileLock&) = delete;
+
+ private:
+  std::string path_;
+  int descriptor_;
+};
+
 // Whether anything is at `path` (a symbolic link counts by what it points to); false also where one may not look.
 bool FileExists(const std::string& path);
 

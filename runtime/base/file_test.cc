@@ -278,5 +278,60 @@ TEST_F(FileTest, CutsBackButNeverExtends) {
               folder_ + "/missing: expected to cut it back, got No such file or directory");
 }
 
+TEST_F(FileTest, AppendingKeepsWhatIsThere) {
+  Put(path_, "one\n");
+  {
+    AppendFile file(path_);
+    file.Append("two\n");
+    file.Append("three\n");
+  }
+  EXPECT_EQ(ReadFile(path_), "one\ntwo\nthree\n");
+  AppendFile(folder_ + "/new").Append("x");
+  EXPECT_EQ(ReadFile(folder_ + "/new"), "x");
+  ExpectError([&] { AppendFile file(folder_ + "/no/log"); }, StatusCode::kNotFound,
+              folder_ + "/no/log: expected to append to it, got No such file or directory");
+  ExpectError([&] { AppendFile("/dev/full").Append("x"); }, StatusCode::kResourceExhausted,
+              "/dev/full: expected to append to it, got No space left on device");
+}
+
+TEST_F(FileTest, ALockHasOneHolder) {
+  {
+    const FileLock first(path_);
+    ExpectError([&] { FileLock second(path_); }, StatusCode::kUnavailable,
+                path_ + ": expected to be its only writer, got a file that is being written by another run");
+    AppendFile(path_).Append("x");  // not hindered
+  }
+  EXPECT_EQ(ReadFile(path_), "x");
+  const FileLock again(path_);
+}
+
+TEST_F(FileTest, ALockLeavesNoEmptyFile) {
+  { const FileLock lock(path_); }
+  EXPECT_EQ(Entries(), 0u);
+  {
+    const FileLock lock(path_);
+    std::filesystem::rename(path_, folder_ + "/moved");
+    Put(path_, "");  // another file, not the lock's to remove
+  }
+  EXPECT_EQ(Entries(), 2u);
+}
+
+TEST_F(FileTest, ALockOfAKilledProcessIsFree) {
+  const pid_t child = fork();
+  if (child == 0) {
+    const FileLock lock(path_);
+    _exit(0);  // no destructor runs
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(FileExists(path_));
+  const FileLock lock(path_);
+}
+
+TEST_F(FileTest, ALockNeedsAPlace) {
+  ExpectError([&] { FileLock lock(folder_ + "/no/log"); }, StatusCode::kNotFound,
+              folder_ + "/no/log: expected to write it, got No such file or directory");
+}
+
 }  // namespace
 }  // namespace bitgate

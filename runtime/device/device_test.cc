@@ -2,9 +2,15 @@
 
 #include "runtime/base/error.h"
 #include "runtime/device/context.h"
+#include "runtime/device/library_versions.h"
 
 namespace bitgate {
 namespace {
+
+TEST(Device, NamesItsLibraries) {
+  const std::string version = LibraryVersions().at("oneDNN");
+  EXPECT_NE(version.find('.'), std::string::npos) << version;
+}
 
 TEST(Device, ParsesWhatItPrints) {
   for (const char* text : {"cpu", "cuda:0", "cuda:12"}) EXPECT_EQ(ToString(ParseDevice(text)), text);

@@ -54,6 +54,8 @@ class Arguments {
   std::string Require(const std::string& flag) const;
   // Throws UsageError unless it is a number in [low, high].
   int64_t GetInteger(const std::string& flag, int64_t otherwise, int64_t low, int64_t high) const;
+  const std::string& command() const { return command_.name; }
+  int positionals() const { return static_cast<int>(positionals_.size()); }
   const std::string& positional(int index) const { return positionals_.at(index); }
   // Settings of the configuration in the order given.
   const std::vector<jobs::Setting>& settings() const { return settings_; }

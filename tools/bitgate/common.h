@@ -46,8 +46,13 @@ Json BitsJson(const BitReport& report);
 void PrintResult(const std::string& text);
 void PrintResult(const Json& json);
 
-// Trains with progress on standard error: `run` gets the callbacks. Returns the exit code; when interrupted, says how
-// to go on from `output`.
+// The command that goes on with an interrupted run: the same command, file, --output, --data, --device and --threads
+// (results depend on it) with --resume, quoted for a shell. Of the settings, which a checkpoint holds, only those that
+// the command needs again: `with_settings`.
+std::string ResumeCommand(const Arguments& arguments, bool with_settings);
+
+// Trains with progress on standard error: `run` gets the callbacks. Returns the exit code; when interrupted, tells
+// `resume_command`.
 int TrainAndReport(const Arguments& arguments, const std::string& resume_command,
                    const std::function<jobs::TrainResult(const TrainerCallbacks&)>& run);
 

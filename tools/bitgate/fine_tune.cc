@@ -4,14 +4,6 @@
 namespace bitgate::cli {
 namespace {
 
-std::string ResumeCommand(const Arguments& arguments) {
-  std::string command =
-      "bitgate fine-tune " + arguments.positional(0) + " --resume --output=" + arguments.Get("output");
-  if (arguments.Has("data")) command += " --data=" + arguments.Get("data");
-  for (const jobs::Setting& setting : arguments.settings()) command += " " + setting.origin + "=" + setting.value;
-  return command;
-}
-
 int RunFineTune(const Arguments& arguments) {
   jobs::FineTuneOptions options;
   options.checkpoint = arguments.positional(0);
@@ -19,11 +11,12 @@ int RunFineTune(const Arguments& arguments) {
   options.existing = ExistingOf(arguments);
   options.data = DataOf(arguments);
   options.machine = MachineOf(arguments);
-  options.config = WithSettings(jobs::ReadConfig(options.checkpoint), arguments);
+  const Config trained = jobs::ReadConfig(options.checkpoint), asked = WithSettings(trained, arguments);
+  options.config = AsUsage([&] { return jobs::ForFineTuning(trained, asked); });
   if (options.config->fine_tune().epochs() < 1) {
     throw UsageError("fine-tune: expected --epochs of at least 1, for the checkpoint's recipe says nothing about it");
   }
-  return TrainAndReport(arguments, ResumeCommand(arguments),
+  return TrainAndReport(arguments, ResumeCommand(arguments, /*with_settings=*/true),
                         [&](const TrainerCallbacks& callbacks) { return jobs::FineTune(options, callbacks); });
 }
 
@@ -36,7 +29,8 @@ Command FineTuneCommand() {
   command.summary = "train a frozen network on, with bits and channels as they are";
   command.description =
       "Trains weights and ranges of a frozen checkpoint; bit widths and channels stay. Settings are those of the\n"
-      "fine_tune part of the recipe that the checkpoint was trained with, unless flags say otherwise.\n";
+      "fine_tune part of the recipe that the checkpoint was trained with, unless flags say otherwise; flags may set\n"
+      "fine_tune.*, evaluation.*, training.batch_size and training.seed.\n";
   command.positionals = 1;
   command.flags = TrainingFlags();
   command.flags.push_back({"epochs", 0, "N", "short for --fine_tune.epochs", "fine_tune.epochs"});

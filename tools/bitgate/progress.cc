@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cinttypes>
 #include <cmath>
 
+#include "runtime/base/clock.h"
 #include "tools/bitgate/text.h"
 
 namespace bitgate::cli {
@@ -16,8 +16,6 @@ namespace {
 constexpr double kRedrawSeconds = 0.1, kPlainSeconds = 10;
 constexpr int kWidestBar = 20, kNarrowestBar = 5;
 constexpr size_t kMostSites = 12;  // more do not fit a line
-
-double Now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // " [####......]" of at most `room` cells; nothing where they would be too few to tell anything.
 std::string Bar(double done, int room) {
@@ -56,14 +54,14 @@ int TerminalWidth(std::FILE* out) {
 
 }  // namespace
 
-Progress::Progress(std::FILE* out) : out_(out), terminal_(isatty(fileno(out))), start_(Now()), shown_(start_) {}
+Progress::Progress(std::FILE* out) : out_(out), terminal_(isatty(fileno(out))), start_(Seconds()), shown_(start_) {}
 
 Progress::~Progress() {
   if (drawn_) std::fputs("\n", out_);
 }
 
 void Progress::Step(const StepSummary& summary) {
-  const double now = Now();
+  const double now = Seconds();
   const bool first_of_epoch = summary.step <= 1 && !summary.evaluating;
   if (steps_at_start_ < 0 || first_of_epoch) {
     epoch_start_ = now;

@@ -18,6 +18,9 @@ std::string Percent(double fraction);
 // "42 s", "3 min 05 s", "2 h 07 min".
 std::string Duration(double seconds);
 
+// As one word of a command line: in single quotes where a shell would take it for something else.
+std::string ShellQuoted(const std::string& word);
+
 // On one line: line breaks become "; ".
 std::string OneLine(std::string text);
 

@@ -15,6 +15,15 @@ TEST(TextTest, Durations) {
 
 TEST(TextTest, Percents) { EXPECT_EQ(Percent(0.00359), "0.36 %"); }
 
+TEST(TextTest, QuotesWhatAShellWouldTakeApart) {
+  EXPECT_EQ(ShellQuoted("runs/a-1.safetensors"), "runs/a-1.safetensors");
+  EXPECT_EQ(ShellQuoted("1e-4,2"), "1e-4,2");
+  EXPECT_EQ(ShellQuoted("my run"), "'my run'");
+  EXPECT_EQ(ShellQuoted("~/$HOME;x"), "'~/$HOME;x'");
+  EXPECT_EQ(ShellQuoted("it's"), "'it'\\''s'");
+  EXPECT_EQ(ShellQuoted(""), "''");
+}
+
 TEST(TextTest, MessagesAreOneLine) { EXPECT_EQ(OneLine("a\nb\n"), "a; b"); }
 
 TEST(TextTest, FreezingIsSummedUp) {

@@ -5,11 +5,6 @@
 namespace bitgate::cli {
 namespace {
 
-std::string ResumeCommand(const Arguments& arguments) {
-  const std::string data = arguments.Get("data");
-  return "bitgate train --resume --output=" + arguments.Get("output") + (data.empty() ? "" : " --data=" + data);
-}
-
 int RunTrain(const Arguments& arguments) {
   jobs::TrainOptions options;
   options.output = arguments.Require("output");
@@ -24,7 +19,7 @@ int RunTrain(const Arguments& arguments) {
     throw UsageError("train: " + arguments.settings()[0].origin + " needs --recipe; without it --resume takes the " +
                      "settings from the checkpoint");
   }
-  return TrainAndReport(arguments, ResumeCommand(arguments),
+  return TrainAndReport(arguments, ResumeCommand(arguments, /*with_settings=*/false),
                         [&](const TrainerCallbacks& callbacks) { return jobs::Train(options, callbacks); });
 }
 

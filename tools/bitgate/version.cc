@@ -1,17 +1,12 @@
 #include "models/jobs/version.h"
 
+#include "absl/strings/str_join.h"
 #include "runtime/base/thread_pool.h"
 #include "tools/bitgate/command_list.h"
 #include "tools/bitgate/common.h"
 
 namespace bitgate::cli {
 namespace {
-
-std::string Join(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
-  return text;
-}
 
 int RunVersion(const Arguments& arguments) {
   const jobs::Machine machine = MachineOf(arguments);
@@ -24,13 +19,12 @@ int RunVersion(const Arguments& arguments) {
                      {"instruction_sets", info.instruction_sets},
                      {"isa", info.isa},
                      {"threads", info.threads},
-                     {"onednn", info.onednn},
-                     {"protobuf", info.protobuf}});
+                     {"libraries", info.libraries}});
   } else {
     PrintResult("bitgate " + info.version + " (" + info.build + " build)\nprocessor         " + info.processor +
-                "\ninstruction sets  " + Join(info.instruction_sets) + "\nkernels for       " + info.isa +
-                "\nthreads           " + std::to_string(info.threads) + "\noneDNN            " + info.onednn +
-                "\nprotobuf          " + info.protobuf + "\n");
+                "\ninstruction sets  " + absl::StrJoin(info.instruction_sets, " ") + "\nkernels for       " + info.isa +
+                "\nthreads           " + std::to_string(info.threads) + "\nlibraries         " +
+                absl::StrJoin(info.libraries, ", ", absl::PairFormatter(" ")) + "\n");
   }
   return 0;
 }
