@@ -73,7 +73,7 @@ void ExpectSameFunction(const Graph& graph, const std::vector<int>& closed_bits,
   const Dims& shape = graph.input_shape();
   const std::vector<float> images = RandomImages(ElementCount("test", shape));
   const Tensor batch = FromHost(context, images, Shape({kImages, shape[0], shape[1], shape[2]}));
-  network.Forward(batch, Mode::kEvaluate);  // ranges
+  network.Forward(batch, Mode::kTrain);  // ranges
   if (!pruned_layer.empty()) {
     const Tensor gates = network.StateTensors().at(pruned_layer + "/weight/channel_gates");
     std::vector<float> values = ToHost<float>(context, gates);
