@@ -9,7 +9,7 @@ packages=(
   bazel-bootstrap bazel-rules-java bazel-rules-proto bazel-skylib g++ binutils git ca-certificates pkg-config
   # Libraries
   libabsl-dev libprotobuf-dev protobuf-compiler libdnnl-dev ocl-icd-opencl-dev libhwy-dev libonnx-dev zlib1g-dev
-  nlohmann-json3-dev libjpeg-dev libstb-dev
+  nlohmann-json3-dev
   # Tests, Python, format
   libgtest-dev libgmock-dev libbenchmark-dev pybind11-dev python3-dev python3-venv clang-format
   # Data: Fashion-MNIST in /usr/share/datasets/fashion-mnist

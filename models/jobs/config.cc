@@ -1,5 +1,7 @@
 #include "models/jobs/config.h"
 
+#include <algorithm>
+
 #include "google/protobuf/io/tokenizer.h"
 #include "google/protobuf/text_format.h"
 #include "google/protobuf/util/message_differencer.h"
@@ -10,6 +12,8 @@
 
 namespace bitgate::jobs {
 namespace {
+
+constexpr char kNetwork[] = "network";  // decided by the recipe, not by settings
 
 using google::protobuf::Descriptor;
 using google::protobuf::FieldDescriptor;
@@ -172,6 +176,10 @@ std::string ToText(const Config& config) {
 void Apply(const Setting& setting, Config* config) {
   Message* message = config;
   const std::vector<std::string> names = Split(setting.path, '.');
+  if (names[0] == kNetwork) {
+    throw InvalidArgument(setting.origin, ": expected a setting of quantizer, training, fine_tune or evaluation, got ",
+                          setting.path, ": the network is the recipe's");
+  }
   for (size_t i = 0; i < names.size(); ++i) {
     const FieldDescriptor* field = message->GetDescriptor()->FindFieldByName(names[i]);
     const bool last = i + 1 == names.size();
@@ -194,6 +202,8 @@ void Apply(const Setting& setting, Config* config) {
 std::vector<std::string> SettingNames() {
   std::vector<std::string> names;
   CollectSettings(Config::descriptor(), "", &names);
+  const auto of_network = [](const std::string& name) { return name.compare(0, sizeof kNetwork, "network.") == 0; };
+  names.erase(std::remove_if(names.begin(), names.end(), of_network), names.end());
   return names;
 }
 

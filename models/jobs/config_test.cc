@@ -86,7 +86,12 @@ TEST(ConfigTest, CheckNamesWhatIsOutOfRange) {
   EXPECT_THAT(check("training.batch_size", "-1"), HasSubstr("training.batch_size"));
   EXPECT_THAT(check("training.weights.learning_rate", "-1"), HasSubstr("training.weights"));
   EXPECT_THAT(check("training.weights.schedule.step_factor", "2"), HasSubstr("training.weights: expected step_factor"));
-  EXPECT_THAT(check("network.zoo", "lenet6"), AllOf(HasSubstr("network.zoo"), HasSubstr("lenet5")));
+  EXPECT_THAT(MessageOf([] {
+                Config config = LoadRecipe("lenet5_float");
+                config.mutable_network()->set_zoo("lenet6");
+                Check(config);
+              }),
+              AllOf(HasSubstr("network.zoo"), HasSubstr("lenet5")));
   EXPECT_THAT(check("quantizer.method", "bayes"), HasSubstr("bayesian_bits"));
   EXPECT_THAT(MessageOf([] { Check(Config()); }), HasSubstr("exactly one of zoo, graph_file and graph"));
 }
@@ -155,6 +160,17 @@ TEST(RecipesTest, AFileFindsItsGraphBesideIt) {
 TEST(RecipesTest, AnUnknownNameIsToldTheKnownOnes) {
   EXPECT_THAT(MessageOf([] { LoadRecipe("lenet5_flaot"); }),
               AllOf(HasSubstr("lenet5_mnist_bayesian_bits"), HasSubstr("did you mean lenet5_float?")));
+}
+
+TEST(ConfigTest, TheNetworkIsNoSetting) {
+  Config config = LoadRecipe("lenet5_float");
+  try {
+    Apply({"network.zoo", "lenet5", "--network.zoo"}, &config);
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("the network is the recipe's"), std::string::npos) << error.what();
+  }
+  for (const std::string& name : SettingNames()) EXPECT_NE(name.substr(0, 8), "network.");
 }
 
 }  // namespace

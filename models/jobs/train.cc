@@ -33,7 +33,8 @@ class Run {
   std::optional<FileLock> lock_;  // of the log, which stays the same file for the whole run
   int64_t epochs_ = 0;
   double epoch_start_ = 0;
-  int64_t training_images_ = 0;
+  int64_t images_per_epoch_ = 0;
+  int64_t training_images_ = 0;  // of the epoch that are still to come when it begins, or is resumed
   std::optional<EpochSummary> last_;
 };
 
@@ -63,6 +64,7 @@ TrainerCallbacks Run::Timed(const TrainerCallbacks& callbacks) {
   timed.epoch_end = [this, &callbacks](const EpochSummary& summary) {
     last_ = summary;
     ++epochs_;
+    training_images_ = images_per_epoch_;
     epoch_start_ = Seconds();
     if (callbacks.epoch_end) callbacks.epoch_end(summary);
   };
@@ -83,10 +85,13 @@ TrainResult Run::Execute(Network& network, const Config& config, const Checkpoin
                          const TrainerCallbacks& callbacks) {
   const Dataset train = OpenData(data_, Split::kTrain, network.graph());
   const Dataset test = OpenData(data_, Split::kTest, network.graph());
-  training_images_ = train.size();
+  training_images_ = images_per_epoch_ = train.size();
   const TrainerCallbacks timed = Timed(callbacks);
   Trainer trainer(network, train, test, MakeTrainerOptions(config), {output_, ToText(config)}, timed);
-  if (resumed != nullptr) trainer.Resume(*resumed);
+  if (resumed != nullptr) {
+    trainer.Resume(*resumed);
+    if (resumed->progress) training_images_ -= resumed->progress->images;
+  }
   if (existing_ == Existing::kOverwrite) RemoveOld();
   const double start = epoch_start_ = Seconds();
   trainer.Run();

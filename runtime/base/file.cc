@@ -151,9 +151,14 @@ std::string ReadFile(const std::string& path, uint64_t max_bytes) {
   return text;
 }
 
-InputFile::InputFile(const std::string& path) : path_(path), descriptor_(Open(path, "read it", O_RDONLY)) {
+// Without waiting: a pipe that nobody writes to is refused like every other file of unknown size.
+InputFile::InputFile(const std::string& path) : path_(path), descriptor_(Open(path, "read it", O_RDONLY | O_NONBLOCK)) {
   try {
     size_ = SizeOf(descriptor_, path);
+    struct stat status;
+    if (::fstat(descriptor_, &status) != 0 || !S_ISREG(status.st_mode)) {
+      throw InvalidArgument(path, ": expected a regular file, got a device, pipe or socket");
+    }
   } catch (...) {
     ::close(descriptor_);
     throw;

@@ -92,6 +92,13 @@ TEST_F(FileTest, ReadsPieces) {
               folder_ + ": expected a file, got a directory");
 }
 
+// Opening a pipe that nobody writes to would wait for ever.
+TEST_F(FileTest, ReadingPiecesRefusesAPipe) {
+  ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
+  ExpectError([&] { InputFile file(path_); }, StatusCode::kInvalidArgument,
+              path_ + ": expected a regular file, got a device, pipe or socket");
+}
+
 TEST_F(FileTest, WritesAndReplaces) {
   WriteFileAtomically(path_, "first, longer");
   EXPECT_EQ(ReadFile(path_), "first, longer");
