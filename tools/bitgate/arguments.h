@@ -36,7 +36,8 @@ struct Command {
   std::string description;
   int positionals = 0;  // how many there must be
   std::vector<Flag> flags;
-  bool takes_settings = false;  // --training.epochs=5 and the like
+  bool takes_settings = false;                // --training.epochs=5 and the like
+  std::vector<std::string> setting_prefixes;  // what --help lists of them; empty: all
   std::string examples;
   int (*run)(const Arguments&) = nullptr;  // returns the exit code
 };

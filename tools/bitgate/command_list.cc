@@ -15,13 +15,19 @@ std::string Left(const Flag& flag) {
          (flag.value.empty() ? "" : "=" + flag.value);
 }
 
+bool Takes(const Command& command, const std::string& setting) {
+  if (command.setting_prefixes.empty()) return true;
+  const auto begins = [&](const std::string& prefix) { return setting.rfind(prefix, 0) == 0; };
+  return std::any_of(command.setting_prefixes.begin(), command.setting_prefixes.end(), begins);
+}
+
 // Settings by the message they are in: "--training.weights.  kind learning_rate ...".
-std::string SettingsHelp() {
-  std::string text = "\nEvery setting of the recipe is a flag too, as --training.weights.learning_rate=0.002:\n";
+std::string SettingsHelp(const Command& command) {
+  std::string text = "\nSettings of the recipe are flags too, as --evaluation.batch_size=512:\n";
   std::string group;
   for (const std::string& name : jobs::SettingNames()) {
     const size_t end = name.rfind('.') + 1;
-    if (name.rfind("network.", 0) == 0) continue;
+    if (!Takes(command, name)) continue;
     if (name.substr(0, end) != group) {
       if (!group.empty()) text += "\n";
       group = name.substr(0, end);
@@ -66,7 +72,7 @@ std::string CommandHelp(const Command& command) {
   size_t width = 0;
   for (const Flag& flag : command.flags) width = std::max(width, Left(flag).size());
   for (const Flag& flag : command.flags) text += "  " + Padded(Left(flag), width + 2) + flag.help + "\n";
-  if (command.takes_settings) text += SettingsHelp();
+  if (command.takes_settings) text += SettingsHelp(command);
   return text + "\nExamples:\n" + command.examples;
 }
 

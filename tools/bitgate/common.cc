@@ -136,7 +136,7 @@ std::vector<Flag> TrainingFlags() {
   return {
       DataFlag(),
       {"output", 'o', "FILE",
-       "the checkpoint, FILE.safetensors; FILE.best.safetensors and FILE.log.jsonl go beside it"},
+       "the checkpoint, NAME.safetensors; NAME.best.safetensors and NAME.log.jsonl go beside it"},
       {"resume", 0, "", "go on from the checkpoint exactly as if the run had not stopped; begin if there is none"},
       {"overwrite", 0, "", "remove a run that is there and begin"},
   };

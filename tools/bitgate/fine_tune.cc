@@ -37,6 +37,7 @@ Command FineTuneCommand() {
   command.flags.push_back({"batch_size", 0, "N", "short for --training.batch_size", "training.batch_size"});
   command.flags.push_back({"seed", 0, "N", "short for --training.seed", "training.seed"});
   command.takes_settings = true;
+  command.setting_prefixes = {"fine_tune.", "evaluation.", "training.batch_size", "training.seed"};
   command.examples =
       "  bitgate fine-tune frozen.safetensors --output=tuned.safetensors --epochs=10\n"
       "  bitgate fine-tune frozen.safetensors --output=tuned.safetensors --epochs=10 "
