@@ -5,6 +5,7 @@
 Reads the JSON lines that `bitgate train` writes beside a checkpoint. Only the standard library is used.
 """
 
+import itertools
 import json
 import sys
 
@@ -19,19 +20,19 @@ def text(x, y, content, anchor="start", size=12, color="#222"):
 
 
 def bit_rows(lines, sites):
-    """One row of colored cells per tensor."""
+    """One row per tensor: a bar for each run of epochs at one bit width."""
     cell = WIDTH / len(lines)
     for row, site in enumerate(sites):
         y = TOP + row * ROW
         yield text(LEFT - 8, y + ROW - 8, site, "end")
-        previous = None
-        for epoch, line in enumerate(lines):
-            bits = line["bits"][site]
+        epoch = 0
+        for bits, run in itertools.groupby(line["bits"][site] for line in lines):
+            length = len(list(run))
             x = LEFT + epoch * cell
-            yield f'<rect x="{x:.2f}" y="{y}" width="{cell + 0.5:.2f}" height="{ROW - 4}" fill="{COLORS[bits]}"/>'
-            if bits != previous:
-                yield text(x + 3, y + ROW - 8, str(bits), size=11, color="#fff" if bits >= 8 else "#222")
-            previous = bits
+            yield (f'<rect x="{x:.1f}" y="{y}" width="{length * cell:.1f}" height="{ROW - 4}" fill="{COLORS[bits]}" '
+                   f'stroke="#fff"/>')
+            yield text(x + 4, y + ROW - 8, str(bits), size=11, color="#fff" if bits >= 8 else "#222")
+            epoch += length
 
 
 def channel_lines(lines, layers, top, height):
