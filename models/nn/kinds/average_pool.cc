@@ -1,17 +1,12 @@
+#include "models/nn/kinds/pool_params.h"
 #include "models/nn/layer_call.h"
-#include "ops/pool/pool.h"
 
 namespace bitgate {
 namespace forward {
 
 extern const LayerForward kAveragePool;
 const LayerForward kAveragePool{[](const LayerCall& call) {
-                                  const Window& window = call.node.spec.window;
-                                  Pool2dParams params;
-                                  params.kernel = {window.kernel_height, window.kernel_width};
-                                  params.stride = {window.stride_height, window.stride_width};
-                                  params.padding = {window.padding_height, window.padding_width};
-                                  return AveragePool2d(call.context, call.inputs[0], params);
+                                  return AveragePool2d(call.context, call.inputs[0], PoolParams(call.node.spec.window));
                                 },
                                 /*fuses_activation=*/false};
 

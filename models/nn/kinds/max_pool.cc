@@ -1,19 +1,13 @@
+#include "models/nn/kinds/pool_params.h"
 #include "models/nn/layer_call.h"
-#include "ops/pool/pool.h"
 
 namespace bitgate {
 namespace forward {
 
 extern const LayerForward kMaxPool;
-const LayerForward kMaxPool{[](const LayerCall& call) {
-                              const Window& window = call.node.spec.window;
-                              Pool2dParams params;
-                              params.kernel = {window.kernel_height, window.kernel_width};
-                              params.stride = {window.stride_height, window.stride_width};
-                              params.padding = {window.padding_height, window.padding_width};
-                              return MaxPool2d(call.context, call.inputs[0], params);
-                            },
-                            /*fuses_activation=*/false};
+const LayerForward kMaxPool{
+    [](const LayerCall& call) { return MaxPool2d(call.context, call.inputs[0], PoolParams(call.node.spec.window)); },
+    /*fuses_activation=*/false};
 
 }  // namespace forward
 }  // namespace bitgate
