@@ -1,4 +1,4 @@
-// The verbs: all that a front door (command line, C, Python) calls.
+// The verbs on files: a checkpoint in, another file out. Over models in memory: model.h, training.h.
 //
 //   train -> freeze -> fine-tune -> export, and evaluate and bits for the checkpoint of any of them
 //
@@ -12,46 +12,14 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <vector>
 
-#include "models/data/dataset.h"
 #include "models/jobs/config.h"
-#include "models/nn/network.h"
+#include "models/jobs/model.h"
+#include "models/jobs/training.h"
 #include "models/quantized/bit_report.h"
 #include "models/train/evaluate.h"
-#include "models/train/trainer.h"
-#include "runtime/device/device.h"
 
 namespace bitgate::jobs {
-
-// Where a job runs. It leaves no trace in what is written, but results are reproducible for one thread count only.
-struct Machine {
-  Device device;
-  int threads = 0;  // 0: as many as the process may use
-};
-
-// A folder as OpenDataset takes it ("" is Fashion-MNIST), or arrays in memory, which come first.
-struct Data {
-  std::string folder;
-  std::optional<Dataset> train, test;
-};
-
-// What becomes of a run that is there already.
-enum class Existing {
-  kRefuse,     // FailedPrecondition
-  kResume,     // go on where it stands: the end is as if it had never stopped. Nothing there: begin
-  kOverwrite,  // remove it and begin
-};
-
-struct TrainResult {
-  std::string checkpoint, best, log;  // paths
-  double test_accuracy = 0;           // 0 to 1, of `checkpoint`
-  double test_loss = 0;               // mean cross-entropy
-  bool frozen = false;
-  int64_t epochs = 0;  // trained by this call
-  double seconds = 0;  // that they took
-  BitReport bits;
-};
 
 struct TrainOptions {
   // May be absent with kResume: the checkpoint's own. Must equal the checkpoint's if both are there.
@@ -118,11 +86,6 @@ FreezeResult Freeze(const FreezeOptions& options);
 struct ExportOptions {
   std::string checkpoint, onnx;
   Machine machine;
-};
-
-struct ExportResult {
-  std::vector<std::string> warnings;  // layers pruned whole, ...
-  BitReport bits;
 };
 
 // Throws FailedPrecondition for a checkpoint that is not frozen.

@@ -1,9 +1,6 @@
-#include "models/deploy/frozen_network.h"
-#include "models/deploy/onnx_writer.h"
-#include "models/deploy/prune.h"
+#include <filesystem>
+
 #include "models/jobs/jobs.h"
-#include "models/jobs/session.h"
-#include "models/jobs/version.h"
 #include "runtime/base/error.h"
 #include "runtime/base/file.h"
 
@@ -17,29 +14,55 @@ std::string OneALine(const std::vector<int32_t>& predictions) {
   return text;
 }
 
+// Throws InvalidArgument if both are the same file.
+void CheckDistinct(const std::string& input, const std::string& output) {
+  std::error_code error;
+  if (std::filesystem::equivalent(input, output, error)) {
+    throw InvalidArgument("output: expected another file than the input, got ", output, " for both");
+  }
+}
+
 }  // namespace
 
+TrainResult Train(const TrainOptions& options, const TrainerCallbacks& callbacks) {
+  if (options.output.empty()) throw InvalidArgument("output: expected a path for the checkpoint, got none");
+  const bool resume = options.existing == Existing::kResume && FileExists(options.output);
+  if (!resume && !options.config) {
+    throw NotFound("train: expected a configuration, or a checkpoint to resume at ", options.output, ", got neither");
+  }
+  Model model(options.config ? *options.config : ReadConfig(options.output), options.machine);
+  return Training(model, {options.data, options.output, options.existing}).Fit(callbacks);
+}
+
+TrainResult FineTune(const FineTuneOptions& options, const TrainerCallbacks& callbacks) {
+  if (options.output.empty()) throw InvalidArgument("output: expected a path for the checkpoint, got none");
+  const std::unique_ptr<Model> model = Model::Open(options.checkpoint, options.machine);
+  model->RequireFrozen("fine-tuning");
+  CheckDistinct(options.checkpoint, options.output);
+  if (options.config) model->set_config(ForFineTuning(model->config(), *options.config));
+  return Training(*model, {options.data, options.output, options.existing}).Fit(callbacks);
+}
+
 EvaluateResult Evaluate(const EvaluateOptions& options) {
-  const Session session = OpenSession(options.checkpoint, options.machine);
+  const std::unique_ptr<Model> model = Model::Open(options.checkpoint, options.machine);
   const bool write = !options.predictions_file.empty();
   if (write) CheckDistinct(options.checkpoint, options.predictions_file);
   if (write) CheckWritable(options.predictions_file);
   EvaluationOptions evaluation;
-  evaluation.batch_size = options.batch_size > 0 ? options.batch_size : session.config.evaluation().batch_size();
+  evaluation.batch_size = options.batch_size;
   evaluation.predictions = options.predictions || write;
   evaluation.progress = options.progress;
   EvaluateResult result;
-  const Dataset test = OpenData(options.data, Split::kTest, session.network->graph());
-  result.evaluation = bitgate::Evaluate(*session.network, test, evaluation);
+  result.evaluation = model->Evaluate(options.data, evaluation);
   if (write) WriteFileAtomically(options.predictions_file, OneALine(result.evaluation.predictions));
-  result.bits = ReportOf(*session.network);
-  result.frozen = session.network->frozen();
+  result.bits = model->Bits();
+  result.frozen = model->network().frozen();
   return result;
 }
 
 FreezeResult Freeze(const FreezeOptions& options) {
-  const Session session = OpenSession(options.checkpoint, options.machine);
-  if (session.network->frozen()) {
+  const std::unique_ptr<Model> model = Model::Open(options.checkpoint, options.machine);
+  if (model->network().frozen()) {
     throw FailedPrecondition(options.checkpoint,
                              ": freezing expects a checkpoint whose gates still learn, got one that ",
                              "is frozen already");
@@ -47,30 +70,22 @@ FreezeResult Freeze(const FreezeOptions& options) {
   CheckDistinct(options.checkpoint, options.output);
   CheckWritable(options.output);
   FreezeResult result;
-  result.report = session.network->Freeze();
-  result.bits = ReportOf(*session.network);
-  WriteCheckpoint(options.output, CaptureNetwork(*session.network, session.checkpoint.configuration));
+  result.report = model->Freeze();
+  result.bits = model->Bits();
+  model->Save(options.output);
   return result;
 }
 
 ExportResult Export(const ExportOptions& options) {
-  const Session session = OpenSession(options.checkpoint, options.machine);
-  RequireFrozen(session, "export");
+  const std::unique_ptr<Model> model = Model::Open(options.checkpoint, options.machine);
+  model->RequireFrozen("export");
   CheckDistinct(options.checkpoint, options.onnx);
-  CheckWritable(options.onnx);
-  ExportResult result;
-  OnnxMetadata metadata;
-  metadata.producer_version = kVersion;
-  metadata.recipe = session.checkpoint.configuration;
-  const FrozenNetwork frozen = RemovePrunedChannels(ReadFrozenNetwork(*session.network), &result.warnings);
-  WriteOnnx(frozen, metadata, options.onnx, &result.warnings);
-  result.bits = ReportOf(*session.network);
-  return result;
+  return model->ExportOnnx(options.onnx);
 }
 
 BitsResult Bits(const std::string& checkpoint, const Machine& machine) {
-  const Session session = OpenSession(checkpoint, machine);
-  return {ReportOf(*session.network), session.network->frozen()};
+  const std::unique_ptr<Model> model = Model::Open(checkpoint, machine);
+  return {model->Bits(), model->network().frozen()};
 }
 
 Config ReadConfig(const std::string& checkpoint) { return ConfigOf(ReadCheckpoint(checkpoint)); }

@@ -45,6 +45,7 @@ void Network::ReplaceMethod(std::unique_ptr<Method> method) {
     weights.push_back(is_weight ? method_->FloatWeight(context_, static_cast<int>(i)) : Tensor());
   }
   method_ = std::move(method);
+  ++revision_;
   AllocateParameters();
   for (size_t i = 0; i < weights.size(); ++i) {
     if (weights[i].defined()) method_->FromFloat(context_, static_cast<int>(i), weights[i]);

@@ -50,6 +50,8 @@ class Network {
   Method& method() { return *method_; }
   Context& context() { return context_; }
   bool frozen() const { return frozen_; }
+  // Changes whenever parameters are replaced (Freeze, a Load that freezes): who keeps pointers to them compares it.
+  int64_t revision() const { return revision_; }
 
   // All parameters, in a fixed order; pointers stay valid until Freeze, or a Load that freezes.
   const std::vector<Parameter*>& parameters() const { return parameter_list_; }
@@ -109,6 +111,7 @@ class Network {
   Graph graph_;
   std::unique_ptr<Method> method_;
   bool frozen_ = false;
+  int64_t revision_ = 0;
   std::vector<std::unique_ptr<Parameter>> owned_;
   std::vector<Parameter*> parameter_list_;
   std::vector<Step> steps_;  // by node

@@ -9,18 +9,16 @@
 #include "runtime/tensor/copy.h"
 
 namespace bitgate {
-namespace {
-
-void AppendPredictions(Context& context, const Tensor& logits, std::vector<int32_t>* predictions) {
+std::vector<int32_t> LargestOfRows(Context& context, const Tensor& logits) {
   const std::vector<float> values = ToHost<float>(context, logits);
   const int64_t classes = logits.shape()[1];
+  std::vector<int32_t> largest;
   for (int64_t image = 0; image < logits.shape()[0]; ++image) {
     const float* row = values.data() + image * classes;
-    predictions->push_back(static_cast<int32_t>(std::max_element(row, row + classes) - row));
+    largest.push_back(static_cast<int32_t>(std::max_element(row, row + classes) - row));
   }
+  return largest;
 }
-
-}  // namespace
 
 PreprocessingOptions PreprocessingOf(const Graph& graph) {
   const Preprocessing& declared = graph.preprocessing();
@@ -66,7 +64,10 @@ EvaluationResult Evaluate(Network& network, const Dataset& dataset, const Evalua
     loss_sum += static_cast<double>(ScalarOf(context, loss)) * static_cast<double>(batch->size);
     result.correct += CountCorrect(context, logits, on_device.labels());
     result.images += batch->size;
-    if (options.predictions) AppendPredictions(context, logits, &result.predictions);
+    if (options.predictions) {
+      const std::vector<int32_t> largest = LargestOfRows(context, logits);
+      result.predictions.insert(result.predictions.end(), largest.begin(), largest.end());
+    }
     if (options.progress && !options.progress(result.images)) {
       throw Cancelled("evaluate: stopped on request after ", result.images, " of ", dataset.size(), " images");
     }

@@ -33,6 +33,9 @@ PreprocessingOptions PreprocessingOf(const Graph& graph);
 // of its output.
 void CheckDataset(const std::string& where, const Graph& graph, const Dataset& dataset);
 
+// Where the largest logit of each row is, the first of equals. logits: [n, classes], float32.
+std::vector<int32_t> LargestOfRows(Context& context, const Tensor& logits);
+
 // Runs the whole set through the network in Mode::kEvaluate, in order, preprocessed as the graph says. Throws what
 // CheckDataset throws.
 EvaluationResult Evaluate(Network& network, const Dataset& dataset, const EvaluationOptions& options = {});

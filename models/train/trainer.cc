@@ -10,24 +10,12 @@
 #include "models/quantized/cost.h"
 #include "models/train/device_batch.h"
 #include "models/train/evaluate.h"
-#include "ops/elementwise/elementwise.h"
-#include "ops/loss/loss.h"
-#include "runtime/autograd/tape.h"
+#include "models/train/train_step.h"
 #include "runtime/base/error.h"
 #include "runtime/base/file.h"
 
 namespace bitgate {
 namespace {
-
-GroupsOptions Groups(const PhaseOptions& phase) { return {phase.weights, phase.gates, phase.ranges}; }
-
-void CheckPhase(const std::string& name, const PhaseOptions& phase) {
-  if (phase.epochs < 0) throw InvalidArgument("phase ", name, ": expected epochs of at least 0, got ", phase.epochs);
-  const GroupsOptions groups = Groups(phase);
-  for (int group = 0; group < kParameterGroups; ++group) {
-    CheckGroupOptions("phase " + name + ": " + ToString(static_cast<ParameterGroup>(group)), groups[group]);
-  }
-}
 
 LoaderOptions TrainLoading(const TrainerOptions& options) {
   LoaderOptions loading;
@@ -39,6 +27,16 @@ LoaderOptions TrainLoading(const TrainerOptions& options) {
 
 }  // namespace
 
+GroupsOptions GroupsOf(const PhaseOptions& phase) { return {phase.weights, phase.gates, phase.ranges}; }
+
+void CheckPhase(const std::string& name, const PhaseOptions& phase) {
+  if (phase.epochs < 0) throw InvalidArgument("phase ", name, ": expected epochs of at least 0, got ", phase.epochs);
+  const GroupsOptions groups = GroupsOf(phase);
+  for (int group = 0; group < kParameterGroups; ++group) {
+    CheckGroupOptions("phase " + name + ": " + ToString(static_cast<ParameterGroup>(group)), groups[group]);
+  }
+}
+
 struct Trainer::Impl {
   Network& network;
   Context& context;
@@ -49,6 +47,7 @@ struct Trainer::Impl {
   Loader loader;
   Tape tape;
   std::unique_ptr<Optimizers> optimizers;
+  int64_t revision = 0;     // of the network, that the optimizers belong to
   std::string data_digest;  // made when it is first asked for
   std::unique_ptr<TrainingLog> log;
   TrainingProgress progress;
@@ -76,7 +75,7 @@ struct Trainer::Impl {
   void OpenFiles();
 
   void RunEpoch();
-  void TrainStep(const Batch& batch);
+  void Step(const Batch& batch);
   void CheckFinite(double loss, double penalty) const;
   Error Diverged(const std::string& got) const;
   [[noreturn]] void Stop();
@@ -100,7 +99,8 @@ void Trainer::Impl::BeginPhase(Phase phase) {
   progress.phase = phase;
   progress.epoch = 0;
   progress.best_objective = std::numeric_limits<double>::infinity();
-  optimizers = std::make_unique<Optimizers>(context, network.parameters(), Groups(this->phase()));
+  optimizers = std::make_unique<Optimizers>(context, network.parameters(), GroupsOf(this->phase()));
+  revision = network.revision();
 }
 
 bool Trainer::Impl::PhaseLeft() const {
@@ -125,7 +125,7 @@ void Trainer::Impl::OpenFiles() {
 void Trainer::Impl::RunEpoch() {
   loader.StartEpoch(progress.total_epochs, progress.batch);
   while (const Batch* batch = loader.Next()) {
-    TrainStep(*batch);
+    Step(*batch);
     if (callbacks.progress && !callbacks.progress(Summary())) Stop();
   }
   const EpochSummary summary = EndEpoch();
@@ -133,30 +133,19 @@ void Trainer::Impl::RunEpoch() {
   if (callbacks.epoch_end) callbacks.epoch_end(summary);
 }
 
-void Trainer::Impl::TrainStep(const Batch& batch) {
+void Trainer::Impl::Step(const Batch& batch) {
   const DeviceBatch on_device(context, network.graph().input_shape(), batch);
-  tape.Clear();
-  network.Watch(tape);
-  ForwardResult result;
-  Tensor loss, objective;
-  {
-    const Recording recording(context, tape);
-    result = network.Forward(on_device.images(), Mode::kTrain,
-                             RandomKey{options.seed, 0, static_cast<uint64_t>(progress.global_step)});
-    loss = SoftmaxCrossEntropy(context, result.logits, on_device.labels());
-    objective = result.penalty.defined() ? Add(context, loss, result.penalty) : loss;
-  }
-  const double loss_value = ScalarOf(context, loss);
-  const double penalty_value = result.penalty.defined() ? ScalarOf(context, result.penalty) : 0;
-  CheckFinite(loss_value, penalty_value);
-  progress.correct += CountCorrect(context, result.logits, on_device.labels());
-
-  tape.Backward(context, objective);
-  optimizers->Step(tape, phase_step() + 1, LearningRates(phase_step()));
-  tape.Clear();
-
-  progress.loss_sum += loss_value * static_cast<double>(batch.size);
-  progress.penalty_sum += penalty_value;
+  StepInputs inputs;
+  inputs.images = on_device.images();
+  inputs.labels = on_device.labels();
+  inputs.key = {options.seed, 0, static_cast<uint64_t>(progress.global_step)};
+  inputs.optimizer_step = phase_step() + 1;
+  inputs.learning_rates = LearningRates(phase_step());
+  const StepResult result = TrainStep(network, tape, *optimizers, inputs,
+                                      [this](const StepResult& step) { CheckFinite(step.loss, step.penalty); });
+  progress.correct += result.correct;
+  progress.loss_sum += result.loss * static_cast<double>(batch.size);
+  progress.penalty_sum += result.penalty;
   progress.images += batch.size;
   ++progress.batch;
   ++progress.global_step;
@@ -183,7 +172,7 @@ void Trainer::Impl::Stop() {
 }
 
 std::array<double, kParameterGroups> Trainer::Impl::LearningRates(int64_t step) const {
-  const GroupsOptions groups = Groups(phase());
+  const GroupsOptions groups = GroupsOf(phase());
   std::array<double, kParameterGroups> rates;
   for (int group = 0; group < kParameterGroups; ++group) {
     rates[group] =
@@ -366,6 +355,10 @@ void Trainer::Resume(const Checkpoint& checkpoint) {
 
 void Trainer::Run() {
   Impl& impl = *impl_;
+  if (impl.revision != impl.network.revision()) {
+    throw FailedPrecondition("training: expected the network as training left it, got one that has been frozen or ",
+                             "loaded since; train it with a new trainer");
+  }
   if (!impl.PhaseLeft()) return;
   impl.OpenFiles();
   while (impl.PhaseLeft()) {

@@ -44,11 +44,18 @@ struct TrainerOptions {
   PhaseOptions gates, fine_tune;
 };
 
+// Throws InvalidArgument, naming the phase, for a value out of range.
+void CheckPhase(const std::string& name, const PhaseOptions& phase);
+
+GroupsOptions GroupsOf(const PhaseOptions& phase);
+
 struct TrainerFiles {
   std::string checkpoint;     // the last one; the best and the log lie beside it (BestPath, LogPath). Empty: no files
   std::string configuration;  // text kept in every checkpoint
 };
 
+// A callback may throw: that reaches the caller of Run, between two steps, and Run may be called again. To leave a
+// checkpoint of that moment as well, return false from `progress`.
 struct TrainerCallbacks {
   // After every step and every batch of evaluation; false stops: a checkpoint of exactly this state is saved, and Run
   // throws Cancelled.
@@ -77,9 +84,10 @@ class Trainer {
   // and its network are good for nothing but destruction.
   void Resume(const Checkpoint& checkpoint);
 
-  // Trains to the end; returns at once if there is nothing left. Throws Cancelled when a callback stopped it;
-  // FailedPrecondition when the loss is not finite, naming the step and what to do (the last checkpoint is from before
-  // that); what writing files throws.
+  // Trains to the end; returns at once if there is nothing left. Throws Cancelled when a callback stopped it, after
+  // which another Run goes on from there; FailedPrecondition when the loss is not finite, naming the step and what to
+  // do (the last checkpoint is from before that), or when somebody else has frozen or loaded the network since; what
+  // writing files throws.
   void Run();
 
   const TrainingProgress& progress() const;

@@ -1,0 +1,71 @@
+#include "api/common/autograd.h"
+
+#include "runtime/base/error.h"
+#include "runtime/kernel/accumulate.h"
+#include "runtime/tensor/copy.h"
+
+namespace bitgate::api {
+
+Tensor Session::Operand(const VariablePtr& variable) {
+  if (variable == nullptr) return Tensor();
+  if (!recording_ || !variable->requires_grad) return variable->value;
+  for (const Leaf& leaf : leaves_) {
+    if (leaf.variable == variable) return leaf.watched;
+  }
+  leaves_.push_back({variable, variable->value});
+  tape_.Watch(leaves_.back().watched);
+  return leaves_.back().watched;
+}
+
+VariablePtr Session::Wrap(const Tensor& value) {
+  auto variable = std::make_shared<Variable>();
+  variable->value = value;
+  if (recording_ && value.gradient_id() != Tensor::kNoGradient) variable->recorded = generation_;
+  return variable;
+}
+
+void Session::WatchNetwork(Network& network, const std::vector<ParameterVariable>& parameters) {
+  if (!recording_) return;
+  network.Watch(tape_);
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    leaves_.push_back({parameters[i].variable, network.parameters()[i]->value});
+  }
+}
+
+void Session::AddGradient(const Leaf& leaf) {
+  const Tensor gradient = tape_.Gradient(leaf.watched);
+  if (!gradient.defined()) return;
+  Tensor& sum = leaf.variable->gradient;
+  // What is handed out is nobody else's: the tape may have given one tensor to several leaves. And it is never added
+  // into, for whoever holds it would see it change.
+  if (!sum.defined()) {
+    const bool shared = gradient.storage().use_count() > 2;  // the tape's and this
+    sum = shared ? Clone(context_, gradient) : gradient.Detached();
+  } else {
+    const Tensor added = Empty(context_, gradient.shape());
+    Add(context_, added, sum, gradient);
+    sum = added;
+  }
+}
+
+void Session::Backward(const Variable& loss) {
+  if (loss.recorded != generation_) {
+    throw InvalidArgument("backward: expected a loss that ops computed from a tensor that requires a gradient, since ",
+                          "the last backward, got shape ", loss.value.shape(), " without such a history");
+  }
+  tape_.Backward(context_, loss.value);
+  for (const Leaf& leaf : leaves_) AddGradient(leaf);
+  Forget();
+}
+
+void Session::Forget() {
+  tape_.Clear();
+  leaves_.clear();
+  generation_ = std::make_shared<const int>(0);
+}
+
+void Session::ForgetIfUnreachable() {
+  if (!leaves_.empty() && generation_.use_count() == 1) Forget();
+}
+
+}  // namespace bitgate::api

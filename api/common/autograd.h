@@ -1,0 +1,93 @@
+// Autograd as front doors show it: tensors that want a gradient, ops that record by themselves, backward, gradients
+// that add up until they are cleared. On top of the runtime's tape, which is explicit.
+#ifndef BITGATE_API_COMMON_AUTOGRAD_H_
+#define BITGATE_API_COMMON_AUTOGRAD_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "api/common/exclusive.h"
+#include "models/nn/network.h"
+#include "runtime/autograd/tape.h"
+#include "runtime/device/context.h"
+#include "runtime/tensor/tensor.h"
+
+namespace bitgate::api {
+
+// A tensor that somebody outside holds. One thread at a time.
+struct Variable {
+  Tensor value;
+  bool requires_grad = false;            // a leaf: backward adds to `gradient`
+  Tensor gradient;                       // of the value's shape; undefined until a backward reached the leaf
+  std::shared_ptr<const void> recorded;  // an op's result on a tape: keeps the tape's ops alive
+  Exclusive exclusive;
+};
+using VariablePtr = std::shared_ptr<Variable>;
+
+// A parameter of a network as a leaf; it shares the parameter's storage.
+struct ParameterVariable {
+  std::string name;
+  VariablePtr variable;
+};
+
+// A device, and what has been recorded on it since the last backward. What nobody can call backward on any more - all
+// results on the tape are gone - is forgotten by itself. One thread at a time.
+class Session {
+ public:
+  explicit Session(Device device) : context_(device) {}
+
+  Context& context() { return context_; }
+  Exclusive exclusive;
+
+  // Whether ops record (the default); their results are constants while they do not.
+  void set_recording(bool recording) { recording_ = recording; }
+  bool recording() const { return recording_; }
+
+  // Runs `op`, which takes its operands from Operand, with the tape recording on `context` (this session's, or the one
+  // that the op's network computes on), and returns what it returns.
+  template <class Op>
+  auto Record(Context& context, const Op& op) {
+    ForgetIfUnreachable();
+    if (!recording_) return op();
+    const Recording recording(context, tape_);
+    return op();
+  }
+  template <class Op>
+  VariablePtr Record(const Op& op) {
+    return Record(context_, [&] { return Wrap(op()); });
+  }
+
+  // Within Record. The tensor, watched if it is a leaf. An absent variable (null) is an undefined tensor.
+  Tensor Operand(const VariablePtr& variable);
+  // Within Record. Makes the network's parameters leaves of the tape; gradients go to `parameters`, one for each of
+  // network.parameters(), in order.
+  void WatchNetwork(Network& network, const std::vector<ParameterVariable>& parameters);
+  // Within Record. A variable for a tensor that an op has just returned.
+  VariablePtr Wrap(const Tensor& value);
+
+  // Adds d loss / d leaf to the gradient of every leaf, and forgets what was recorded. Throws InvalidArgument for a
+  // loss that has more than one element or was not recorded here since the last backward.
+  void Backward(const Variable& loss);
+  // Forgets what was recorded.
+  void Forget();
+
+ private:
+  struct Leaf {
+    VariablePtr variable;
+    Tensor watched;  // the value with the tape's id
+  };
+
+  void ForgetIfUnreachable();
+  void AddGradient(const Leaf& leaf);
+
+  Context context_;
+  Tape tape_;
+  bool recording_ = true;
+  std::vector<Leaf> leaves_;
+  std::shared_ptr<const int> generation_ = std::make_shared<const int>(0);  // shared with every result on the tape
+};
+
+}  // namespace bitgate::api
+
+#endif  // BITGATE_API_COMMON_AUTOGRAD_H_
