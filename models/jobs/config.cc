@@ -261,9 +261,16 @@ Config ForFineTuning(const Config& trained, const Config& asked) {
 }
 
 void Check(const Config& config) {
+  CheckButEpochs(config);
+  CheckEpochs(config);
+}
+
+void CheckEpochs(const Config& config) { CheckRange("training.epochs", config.training().epochs(), 1, 1000000); }
+
+void CheckButEpochs(const Config& config) {
   MakeMethod(BuildGraph(config), config.quantizer());
   const TrainerOptions options = MakeTrainerOptions(config);
-  CheckRange("training.epochs", options.gates.epochs, 1, 1000000);
+  if (options.gates.epochs != 0) CheckEpochs(config);
   CheckRange("training.batch_size", options.batch_size, 1, 1 << 20);
   CheckRange("fine_tune.epochs", options.fine_tune.epochs, 0, 1000000);
   CheckRange("evaluation.batch_size", options.evaluation_batch_size, 1, 1 << 20);

@@ -47,6 +47,10 @@ Config ForFineTuning(const Config& trained, const Config& asked);
 
 // Whether everything in it is known and in range, before data is read. Throws InvalidArgument.
 void Check(const Config& config);
+// The same, for a network that may be trained later or never: training.epochs may be missing.
+void CheckButEpochs(const Config& config);
+// What CheckButEpochs leaves out.
+void CheckEpochs(const Config& config);
 
 }  // namespace bitgate::jobs
 

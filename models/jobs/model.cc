@@ -63,7 +63,7 @@ void PreprocessAll(const Preprocessor& preprocessor, const Raw* raw, int64_t ima
 
 Model::Model(const Config& config, const Machine& machine)
     : config_(config), configuration_(ToText(config)), context_(OpenContext(machine)) {
-  Check(config);
+  CheckButEpochs(config);
   const Graph graph = BuildGraph(config);
   name_ = "network " + graph.name();
   network_ = std::make_unique<Network>(*context_, graph, config.quantizer(), config.training().seed());
@@ -101,7 +101,7 @@ void Model::set_config(const Config& config) {
   if (!difference.empty()) {
     throw InvalidArgument(name_, ": expected the quantizer that it was made with, got another: ", difference);
   }
-  Check(config);
+  CheckButEpochs(config);
   config_ = config;
   configuration_ = ToText(config);
 }

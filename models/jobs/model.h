@@ -41,7 +41,7 @@ struct ExportResult {
 
 class Model {
  public:
-  // A network with initial weights. Throws what Check throws; UnsupportedDevice.
+  // A network with initial weights. Throws what CheckButEpochs throws; UnsupportedDevice.
   Model(const Config& config, const Machine& machine);
   // From a checkpoint of any verb. Throws NotFound, DataLoss or FailedPrecondition for one that is missing, damaged or
   // not ours.

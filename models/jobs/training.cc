@@ -58,6 +58,7 @@ Training::Run::Run(Model& model, const TrainingOptions& options)
   if (model.network().frozen() && config.fine_tune().epochs() < 1) {
     throw InvalidArgument("fine_tune.epochs: expected at least 1, got ", config.fine_tune().epochs());
   }
+  if (!model.network().frozen()) CheckEpochs(config);
   const std::optional<Checkpoint> resumed = ClaimFiles();
   if (resumed) CheckSameConfig(options.output, ConfigOf(*resumed), config);
   trainer = std::make_unique<Trainer>(model.network(), train, test, MakeTrainerOptions(config),

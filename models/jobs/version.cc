@@ -1,5 +1,7 @@
 #include "models/jobs/version.h"
 
+#include <nlohmann/json.hpp>
+
 #include "google/protobuf/message_lite.h"
 #include "runtime/base/cpu.h"
 #include "runtime/base/thread_pool.h"
@@ -31,6 +33,17 @@ VersionInfo Version() {
   info.libraries = LibraryVersions();
   info.libraries["protobuf"] = ProtobufVersion();
   return info;
+}
+
+std::string ToJson(const VersionInfo& info) {
+  const nlohmann::ordered_json json = {{"version", info.version},
+                                       {"build", info.build},
+                                       {"processor", info.processor},
+                                       {"instruction_sets", info.instruction_sets},
+                                       {"isa", info.isa},
+                                       {"threads", info.threads},
+                                       {"libraries", info.libraries}};
+  return json.dump();
 }
 
 }  // namespace bitgate::jobs

@@ -21,6 +21,9 @@ struct VersionInfo {
 
 VersionInfo Version();
 
+// One line, with the fields' names as keys.
+std::string ToJson(const VersionInfo& info);
+
 }  // namespace bitgate::jobs
 
 #endif  // BITGATE_MODELS_JOBS_VERSION_H_

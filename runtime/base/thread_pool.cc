@@ -54,6 +54,10 @@ int Threads() {
 
 void AdoptThreads() { omp_set_num_threads(Threads()); }
 
+AdoptedThreads::AdoptedThreads() : before_(omp_get_max_threads()) { AdoptThreads(); }
+
+AdoptedThreads::~AdoptedThreads() { omp_set_num_threads(before_); }
+
 namespace internal {
 
 void ParallelRanges(int64_t count, int64_t grain, RangeBody call, void* body) {

@@ -29,6 +29,18 @@ int Threads();
 // before it calls oneDNN, which then uses Threads() too. Cheap; the loops below do not need it.
 void AdoptThreads();
 
+// AdoptThreads for a scope: what a library does in a thread that is its caller's, whose own number comes back.
+class AdoptedThreads {
+ public:
+  AdoptedThreads();
+  ~AdoptedThreads();
+  AdoptedThreads(const AdoptedThreads&) = delete;
+  AdoptedThreads& operator=(const AdoptedThreads&) = delete;
+
+ private:
+  int before_;
+};
+
 namespace internal {
 using RangeBody = void (*)(void* body, int64_t begin, int64_t end);
 void ParallelRanges(int64_t count, int64_t grain, RangeBody call, void* body);

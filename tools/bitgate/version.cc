@@ -13,18 +13,15 @@ int RunVersion(const Arguments& arguments) {
   if (machine.threads != 0) SetThreads(machine.threads);
   const jobs::VersionInfo info = jobs::Version();
   if (arguments.Has("json")) {
-    PrintResult(Json{{"version", info.version},
-                     {"build", info.build},
-                     {"processor", info.processor},
-                     {"instruction_sets", info.instruction_sets},
-                     {"isa", info.isa},
-                     {"threads", info.threads},
-                     {"libraries", info.libraries}});
+    PrintResult(Json::parse(jobs::ToJson(info)));
   } else {
+    const auto add_library = [](std::string* line, const auto& library) {
+      line->append(library.first).append(" ").append(library.second);
+    };
     PrintResult("bitgate " + info.version + " (" + info.build + " build)\nprocessor         " + info.processor +
                 "\ninstruction sets  " + absl::StrJoin(info.instruction_sets, " ") + "\nkernels for       " + info.isa +
                 "\nthreads           " + std::to_string(info.threads) + "\nlibraries         " +
-                absl::StrJoin(info.libraries, ", ", absl::PairFormatter(" ")) + "\n");
+                absl::StrJoin(info.libraries, ", ", add_library) + "\n");
   }
   return 0;
 }

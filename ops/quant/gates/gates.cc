@@ -17,8 +17,8 @@ const KernelTable<decltype(cpu::GatePenalty)> kPenalty{&cpu::GatePenalty, nullpt
 void CheckPhi(const Context& context, const char* name, const Tensor& phi, const GateLayout& layout) {
   CheckOperandShape(context, name, "phi", phi, {layout.parameters});
   for (const GateSite& site : layout.sites) {
-    bool fits =
-        site.channels >= 0 && site.channel_offset >= 0 && site.channel_offset + site.channels <= layout.parameters;
+    bool fits = site.channels >= 0 && site.channel_offset >= 0 && site.channel_offset <= layout.parameters &&
+                site.channels <= layout.parameters - site.channel_offset;
     for (int64_t offset : site.level) fits = fits && offset >= kGateClosed && offset < layout.parameters;
     if (!fits) throw InvalidArgument(name, ": expected gate offsets below ", layout.parameters, " in the layout");
   }

@@ -1,0 +1,592 @@
+/** @file bitgate.h
+ * The C interface of Bitgate: learned bit widths and pruning of neural networks, from training to an exported integer
+ * model. C99.
+ *
+ *     bg_config* config = NULL;
+ *     bg_model* model = NULL;
+ *     bg_trainer* trainer = NULL;
+ *     if (bg_config_create_from_recipe("lenet5_fashion_quickstart", &config) != BG_STATUS_OK) goto failed;
+ *     if (bg_model_create(config, "cpu", &model) != BG_STATUS_OK) goto failed;
+ *     if (bg_trainer_create(model, NULL, NULL, NULL, &trainer) != BG_STATUS_OK) goto failed;
+ *     if (bg_trainer_fit(trainer, NULL, NULL) != BG_STATUS_OK) goto failed;
+ *     if (bg_model_export_onnx(model, "model.onnx", NULL) != BG_STATUS_OK) goto failed;
+ *     ...
+ *     failed: fprintf(stderr, "%s\n", bg_last_error_message());
+ *
+ * Status. Every function that can fail returns a ::bg_status. On anything but ::BG_STATUS_OK nothing was written to
+ * any output, and bg_last_error_message() tells, on the same thread, what was expected and what came.
+ *
+ * Handles. A pointer to an incomplete type, made by a function called ..._create..., freed by bg_<type>_free, which
+ * takes NULL. Arguments are borrowed, outputs (`out`) are the caller's to free. A handle keeps alive what it needs: a
+ * model may be freed before its trainer.
+ *
+ * Strings are UTF-8 and end with 0. Those the library returns belong to it: they live until the next call on the same
+ * thread that returns one (bg_last_error_message() apart), or as long as the handle where that is said.
+ *
+ * Threads. Different handles may be used at once; one handle is for one thread at a time. A second thread, or a
+ * callback that calls back into a handle of the call that runs it, gets ::BG_STATUS_BUSY. The number of threads that
+ * the library itself uses is the process's (bg_set_threads()).
+ *
+ * Fork. A child that is forked after the first use of the library gets ::BG_STATUS_FORKED from every call, and freeing
+ * handles in it does nothing.
+ *
+ * Structs begin with `struct_size`: set it to sizeof the struct, and what is not meant otherwise to 0:
+ * `bg_step_result result = {.struct_size = sizeof result};`. A struct that grows keeps its older, shorter form valid.
+ * Enumerators have fixed numbers.
+ *
+ * The library never prints, never exits and never installs signal handlers. Files are written beside and renamed:
+ * whole or not at all.
+ */
+#ifndef BITGATE_H_
+#define BITGATE_H_
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(BITGATE_BUILD)
+#define BG_API __attribute__((visibility("default")))
+#else
+#define BG_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Library ---------------------------------------------------------------------------------------------------- */
+
+/** The interface that this header describes. It grows when a function or struct changes incompatibly. */
+#define BG_ABI_VERSION 0
+
+/** What became of a call. */
+typedef enum bg_status {
+  BG_STATUS_OK = 0,
+  BG_STATUS_INVALID_ARGUMENT = 1, /**< a value is wrong: a null pointer, a shape, a range, a malformed text */
+  BG_STATUS_NOT_FOUND = 2,        /**< a file, a name or a key that should exist does not */
+  BG_STATUS_DATA_LOSS = 3,        /**< the bytes of a file are not what its format says */
+  BG_STATUS_FAILED_PRECONDITION =
+      4,                            /**< fine, but not in this state: export before freeze, a loss that is not finite */
+  BG_STATUS_UNSUPPORTED_DEVICE = 5, /**< this build or machine has no such device */
+  BG_STATUS_UNAVAILABLE = 6,        /**< the operating system refused, or another run holds the files */
+  BG_STATUS_RESOURCE_EXHAUSTED = 7, /**< memory or disk ran out */
+  BG_STATUS_CANCELLED = 8,          /**< a callback said stop */
+  BG_STATUS_INTERNAL = 9,           /**< a library below failed where it should not, or a callback threw */
+  BG_STATUS_ABI_MISMATCH = 10,      /**< the program was compiled for another interface */
+  BG_STATUS_BUSY = 11,              /**< a handle is in use by another thread, or by the call whose callback calls */
+  BG_STATUS_FORKED = 12             /**< a child forked after the library's first use */
+} bg_status;
+
+/** The interface that the loaded library has. Compare it with #BG_ABI_VERSION, or call bg_check_abi(). */
+BG_API uint32_t bg_abi_version(void);
+/** ::BG_STATUS_ABI_MISMATCH unless the library has interface `version`; call it with #BG_ABI_VERSION, first. */
+BG_API bg_status bg_check_abi(uint32_t version);
+/** "0.1.0". Static. */
+BG_API const char* bg_version(void);
+/** "BG_STATUS_OK", ...; "BG_STATUS_UNKNOWN" for a number that is none. Static. */
+BG_API const char* bg_status_name(bg_status status);
+/** What went wrong in this thread's last failed call: one sentence, "where: expected ..., got ...". Never null; ""
+ * before the first failure. Valid until the thread's next failure. */
+BG_API const char* bg_last_error_message(void);
+/** How many threads loops use from now on, in the whole process: 1 to 1024. Results are reproducible for one number. */
+BG_API bg_status bg_set_threads(int32_t threads);
+/** What bg_set_threads() said, or what the process may use. */
+BG_API bg_status bg_get_threads(int32_t* threads);
+/** JSON: version, processor, instruction sets in use, libraries. */
+BG_API bg_status bg_describe(const char** json);
+
+/* ---- Contexts --------------------------------------------------------------------------------------------------- */
+
+/** A device to compute on, and what has been recorded there for bg_backward(). */
+typedef struct bg_context bg_context;
+
+/** `device`: "cpu" (or NULL), "cuda:0", ... */
+BG_API bg_status bg_context_create(const char* device, bg_context** out);
+BG_API void bg_context_free(bg_context* context);
+/** "cpu" or "cuda:<index>". */
+BG_API bg_status bg_context_device(bg_context* context, const char** device);
+/** Whether ops on this context record for bg_backward(); 1 at first. */
+BG_API bg_status bg_context_set_recording(bg_context* context, int32_t recording);
+
+/* ---- Tensors ---------------------------------------------------------------------------------------------------- */
+
+/** Element types. */
+typedef enum bg_dtype { BG_FLOAT32 = 0, BG_INT32 = 1, BG_INT8 = 2, BG_UINT8 = 3 } bg_dtype;
+
+/** An array of up to 6 dimensions, row-major, on a device. Images are [n, height, width, channels]. */
+typedef struct bg_tensor bg_tensor;
+
+/** A tensor with a copy of `data` (host memory, row-major), or zeros if it is NULL. `dims`: `rank` sizes, each >= 0;
+ * may be NULL for rank 0, a scalar. */
+BG_API bg_status bg_tensor_create(bg_context* context, bg_dtype dtype, int32_t rank, const int64_t* dims,
+                                  const void* data, bg_tensor** out);
+/** A tensor in the caller's memory, without a copy; contexts on the cpu only. `data` is aligned for its type. When the
+ * last handle, view or record of it goes, `release` (may be NULL) is called with `user_data`; the memory must live
+ * until then. On failure `release` is not called. */
+BG_API bg_status bg_tensor_borrow(bg_context* context, bg_dtype dtype, int32_t rank, const int64_t* dims, void* data,
+                                  void (*release)(void* user_data), void* user_data, bg_tensor** out);
+/** Another handle to the same tensor, so that two threads may read it. */
+BG_API bg_status bg_tensor_create_alias(bg_tensor* tensor, bg_tensor** out);
+BG_API void bg_tensor_free(bg_tensor* tensor);
+
+BG_API bg_status bg_tensor_dtype(bg_tensor* tensor, bg_dtype* dtype);
+BG_API bg_status bg_tensor_rank(bg_tensor* tensor, int32_t* rank);
+/** Writes the tensor's sizes to `dims`, which has room for `capacity`, at least the rank. */
+BG_API bg_status bg_tensor_shape(bg_tensor* tensor, int32_t capacity, int64_t* dims);
+/** Number of elements. */
+BG_API bg_status bg_tensor_size(bg_tensor* tensor, int64_t* size);
+BG_API bg_status bg_tensor_device(bg_tensor* tensor, const char** device);
+/** The elements, in place; of tensors on the cpu only. Valid as long as the handle. */
+BG_API bg_status bg_tensor_data(bg_tensor* tensor, void** data);
+/** Copies the elements to host memory; `bytes` is exactly what they take. */
+BG_API bg_status bg_tensor_copy_to(bg_tensor* tensor, void* data, size_t bytes);
+/** Overwrites the elements from host memory; `bytes` is exactly what they take. */
+BG_API bg_status bg_tensor_copy_from(bg_tensor* tensor, const void* data, size_t bytes);
+
+/* ---- Autograd --------------------------------------------------------------------------------------------------- */
+
+/** Makes a float32 tensor a leaf: ops on it record, and bg_backward() adds to its gradient. Not for the result of an op
+ * that has recorded. 0 takes it back. */
+BG_API bg_status bg_tensor_set_requires_grad(bg_tensor* tensor, int32_t requires_grad);
+BG_API bg_status bg_tensor_requires_grad(bg_tensor* tensor, int32_t* requires_grad);
+/** Adds d loss / d leaf to the gradient of every leaf that the loss (one element, computed on `context` since the last
+ * backward) depends on, and forgets what was recorded. */
+BG_API bg_status bg_backward(bg_context* context, bg_tensor* loss);
+/** A new handle to the leaf's gradient; *out is NULL if no backward has reached it. */
+BG_API bg_status bg_tensor_gradient(bg_tensor* tensor, bg_tensor** out);
+/** The gradient starts over. */
+BG_API bg_status bg_tensor_clear_gradient(bg_tensor* tensor);
+
+/* ---- Ops -------------------------------------------------------------------------------------------------------- */
+/* Operands are on the context's device; float32 unless said otherwise. `bias`, `channel_gates` and `keep` may be NULL.
+ * All but the counting, noise and optimizer steps can be walked back by bg_backward(). */
+
+/** What a convolution or product applies to its result. */
+typedef enum bg_activation { BG_ACTIVATION_NONE = 0, BG_ACTIVATION_RELU = 1 } bg_activation;
+
+/** Pairs are (height, width); all 0 but struct_size: stride 1, no padding, one group, no activation. */
+typedef struct bg_conv2d_params {
+  uint32_t struct_size;
+  int32_t activation; /**< ::bg_activation */
+  int64_t stride[2];  /**< 0: 1 */
+  int64_t padding[2]; /**< zeros on both sides */
+  int64_t groups;     /**< 0: 1 */
+} bg_conv2d_params;
+
+/** Pairs are (height, width). */
+typedef struct bg_pool2d_params {
+  uint32_t struct_size;
+  uint32_t reserved; /**< 0 */
+  int64_t kernel[2]; /**< 0: 2 */
+  int64_t stride[2]; /**< 0: the kernel */
+  int64_t padding[2];
+} bg_pool2d_params;
+
+/** x [n, h, w, c], w [o, kh, kw, c / groups], bias [o]; y [n, p, q, o]. `params` may be NULL. */
+BG_API bg_status bg_conv2d(bg_context* context, bg_tensor* x, bg_tensor* w, bg_tensor* bias,
+                           const bg_conv2d_params* params, bg_tensor** y);
+/** x [n, in], w [out, in], bias [out]; y [n, out] = activation(x w^T + bias). */
+BG_API bg_status bg_linear(bg_context* context, bg_tensor* x, bg_tensor* w, bg_tensor* bias, bg_activation activation,
+                           bg_tensor** y);
+/** [m, k] by [k, n] gives [m, n]; a non-zero flag transposes the operand first. */
+BG_API bg_status bg_mat_mul(bg_context* context, bg_tensor* a, bg_tensor* b, int32_t transpose_a, int32_t transpose_b,
+                            bg_tensor** y);
+/** All elements to a scalar, accumulated in double. */
+BG_API bg_status bg_sum(bg_context* context, bg_tensor* x, bg_tensor** y);
+/** Sum divided by the number of elements, at least one. */
+BG_API bg_status bg_mean(bg_context* context, bg_tensor* x, bg_tensor** y);
+/** [n, c] to [c]. */
+BG_API bg_status bg_sum_rows(bg_context* context, bg_tensor* x, bg_tensor** y);
+/** max(x, 0). */
+BG_API bg_status bg_relu(bg_context* context, bg_tensor* x, bg_tensor** y);
+/** a + b, of equal shape. */
+BG_API bg_status bg_add(bg_context* context, bg_tensor* a, bg_tensor* b, bg_tensor** y);
+/** a * b element by element, of equal shape. */
+BG_API bg_status bg_mul(bg_context* context, bg_tensor* a, bg_tensor* b, bg_tensor** y);
+/** factor * x. */
+BG_API bg_status bg_scale(bg_context* context, bg_tensor* x, float factor, bg_tensor** y);
+/** The same elements under another shape, without a copy. Any dtype. */
+BG_API bg_status bg_reshape(bg_context* context, bg_tensor* x, int32_t rank, const int64_t* dims, bg_tensor** y);
+/** [n, ...] to [n, k], without a copy. Any dtype. */
+BG_API bg_status bg_flatten(bg_context* context, bg_tensor* x, bg_tensor** y);
+/** Elements [begin, end) of a tensor of rank 1, without a copy. Any dtype. */
+BG_API bg_status bg_slice(bg_context* context, bg_tensor* x, int64_t begin, int64_t end, bg_tensor** y);
+/** The largest of each window of images [n, h, w, c]. `params` may be NULL: windows of 2 x 2. */
+BG_API bg_status bg_max_pool2d(bg_context* context, bg_tensor* x, const bg_pool2d_params* params, bg_tensor** y);
+/** The mean of each window; padding is not counted. */
+BG_API bg_status bg_average_pool2d(bg_context* context, bg_tensor* x, const bg_pool2d_params* params, bg_tensor** y);
+/** logits [n, c], labels int32 [n]; the mean over rows of -log softmax(logits)[label], a scalar. */
+BG_API bg_status bg_softmax_cross_entropy(bg_context* context, bg_tensor* logits, bg_tensor* labels, bg_tensor** y);
+/** In how many rows of `logits` the largest is at the label. */
+BG_API bg_status bg_count_correct(bg_context* context, bg_tensor* logits, bg_tensor* labels, int64_t* count);
+
+/** Optimizer steps overwrite `parameter` and the moments in place; all four have the same number of elements. */
+typedef struct bg_adam_params {
+  uint32_t struct_size;
+  uint32_t reserved;    /**< 0 */
+  double learning_rate; /**< > 0 */
+  double beta1, beta2;  /**< 0: 0.9 and 0.999 */
+  double epsilon;       /**< 0: 1e-8 */
+  double weight_decay;
+  int64_t step; /**< from 1 */
+} bg_adam_params;
+
+typedef struct bg_sgd_params {
+  uint32_t struct_size;
+  int32_t nesterov;
+  double learning_rate; /**< > 0 */
+  double momentum;      /**< not 0: uses first_moment */
+  double weight_decay;
+} bg_sgd_params;
+
+/** Adam (arXiv 1412.6980, algorithm 1). `first_moment` and `second_moment` are zeros before step 1. */
+BG_API bg_status bg_adam_step(bg_context* context, bg_tensor* parameter, bg_tensor* gradient, bg_tensor* first_moment,
+                              bg_tensor* second_moment, const bg_adam_params* params);
+/** Stochastic gradient descent; `first_moment` may be NULL without momentum. */
+BG_API bg_status bg_sgd_step(bg_context* context, bg_tensor* parameter, bg_tensor* gradient, bg_tensor* first_moment,
+                             const bg_sgd_params* params);
+
+/** The Bayesian Bits quantizer (arXiv 2005.07093, section 2). x any shape; range [1], beta > 0; gates [4], z4 z8 z16
+ * z32; channel_gates [x.dims[0]], z2, or NULL for 1. Not signed: values below 0 give 0. */
+BG_API bg_status bg_bayesian_bits(bg_context* context, bg_tensor* x, bg_tensor* range, bg_tensor* gates,
+                                  bg_tensor* channel_gates, int32_t is_signed, bg_tensor** y);
+
+/** A frozen quantizer: y = scale * clamp(round(x / scale), qmin, qmax), its lengths stretching with the range. */
+typedef struct bg_fixed_quantizer {
+  uint32_t struct_size;
+  int32_t clip_only; /**< 1: y = clamp(x, low, high) */
+  float scale;       /**< > 0 */
+  int32_t qmin, qmax;
+  float low, high; /**< the gradient of x passes strictly between */
+  float range;     /**< the range end that the lengths belong to, > 0 */
+} bg_fixed_quantizer;
+
+/** x any shape; range [1], the current range end; keep [x.dims[0]], 1 or 0 (pruned), or NULL. */
+BG_API bg_status bg_fixed_quantize(bg_context* context, bg_tensor* x, bg_tensor* range, bg_tensor* keep,
+                                   const bg_fixed_quantizer* quantizer, bg_tensor** y);
+
+/** Where a gate's parameter is, in bg_gate_site: instead of an offset. */
+#define BG_GATE_OPEN (-1)
+#define BG_GATE_CLOSED (-2)
+
+typedef enum bg_gate_mode {
+  BG_GATES_STOCHASTIC = 0,    /**< drawn with noise */
+  BG_GATES_DETERMINISTIC = 1, /**< hard-concrete without noise */
+  BG_GATES_THRESHOLD = 2      /**< 0 or 1, as freezing decides */
+} bg_gate_mode;
+
+/** The gates of one quantizer; offsets are into the parameters phi. */
+typedef struct bg_gate_site {
+  uint32_t struct_size;
+  uint32_t reserved;      /**< 0 */
+  int64_t channels;       /**< z2: one gate a channel; 0: none */
+  int64_t channel_offset; /**< of their phi */
+  int64_t level[4];       /**< of z4 z8 z16 z32: an offset, #BG_GATE_OPEN or #BG_GATE_CLOSED */
+  double cost[5];         /**< c2 c4 c8 c16 c32 of the regularizer */
+} bg_gate_site;
+
+/** z of all sites: of each its channels, then its four levels. phi [parameters]; noise [parameters] in (0, 1), for
+ * ::BG_GATES_STOCHASTIC only (else NULL). */
+BG_API bg_status bg_gates(bg_context* context, bg_tensor* phi, bg_tensor* noise, bg_gate_mode mode,
+                          const bg_gate_site* sites, int32_t site_count, bg_tensor** z);
+/** weight times the regularizer of all sites (arXiv 2005.07093, eq. 17), a scalar. */
+BG_API bg_status bg_gate_penalty(bg_context* context, bg_tensor* phi, double weight, const bg_gate_site* sites,
+                                 int32_t site_count, bg_tensor** y);
+/** float32 [size] in (0, 1), a function of (seed, stream, step) alone: what stochastic gates take. */
+BG_API bg_status bg_uniform_noise(bg_context* context, uint64_t seed, uint32_t stream, uint64_t step, int64_t size,
+                                  bg_tensor** y);
+
+/* ---- Graphs ----------------------------------------------------------------------------------------------------- */
+
+/** A network as data: a validated graph of layers. Immutable. */
+typedef struct bg_graph bg_graph;
+/** A graph under construction. */
+typedef struct bg_graph_builder bg_graph_builder;
+
+/** The networks that come with Bitgate: their number, and each one's name. */
+BG_API bg_status bg_zoo_count(int32_t* count);
+BG_API bg_status bg_zoo_name(int32_t index, const char** name);
+/** One of them. */
+BG_API bg_status bg_graph_create_from_zoo(const char* name, bg_graph** out);
+/** From the text format; `where` (may be NULL) begins messages, "<where>:<line>:<column>: ...". */
+BG_API bg_status bg_graph_create_from_text(const char* text, const char* where, bg_graph** out);
+BG_API void bg_graph_free(bg_graph* graph);
+BG_API bg_status bg_graph_text(bg_graph* graph, const char** text);
+
+/** (x * scale - mean) / std on the raw input. mean and std have `count` values: 0, 1, or one for each channel. */
+typedef struct bg_preprocessing {
+  uint32_t struct_size;
+  int32_t count;
+  double scale;       /**< 0: 1 */
+  const double* mean; /**< may be NULL: 0 */
+  const double* std;  /**< may be NULL: 1 */
+} bg_preprocessing;
+
+/** One attribute of a node by its name in graph.proto: "channels", "kernel", "stride", "padding", "groups", "bias". */
+typedef struct bg_attribute {
+  const char* name;
+  const int64_t* values;
+  int32_t count;
+} bg_attribute;
+
+BG_API bg_status bg_graph_builder_create(const char* name, bg_graph_builder** out);
+BG_API void bg_graph_builder_free(bg_graph_builder* builder);
+/** The network's input, which nodes call `name` (NULL: "input"). dims: of one image, [height, width, channels] or
+ * [features]. `preprocessing` may be NULL. */
+BG_API bg_status bg_graph_builder_input(bg_graph_builder* builder, const char* name, int32_t rank, const int64_t* dims,
+                                        const bg_preprocessing* preprocessing);
+/** Adds a node: `kind` as in graph.proto ("conv2d", "linear", "relu", "max_pool", "average_pool", "flatten", "add"). */
+BG_API bg_status bg_graph_builder_node(bg_graph_builder* builder, const char* name, const char* kind,
+                                       const char* const* inputs, int32_t input_count, const bg_attribute* attributes,
+                                       int32_t attribute_count);
+/** Which bit widths the weight (the output) of the node added last may take: a subset of 0 (weights: channels may be
+ * pruned), 2, 4, 8, 16, 32. None: it is left in float. */
+BG_API bg_status bg_graph_builder_weight_bits(bg_graph_builder* builder, const int32_t* bits, int32_t count);
+BG_API bg_status bg_graph_builder_output_bits(bg_graph_builder* builder, const int32_t* bits, int32_t count);
+/** Checks the whole and makes a graph of it; the builder stays as it is. */
+BG_API bg_status bg_graph_builder_build(bg_graph_builder* builder, bg_graph** out);
+
+/* ---- Configurations --------------------------------------------------------------------------------------------- */
+
+/** What a run is repeated from: network, quantizer, training. The same as the command line's recipes. */
+typedef struct bg_config bg_config;
+
+/** The recipes that come with Bitgate. */
+BG_API bg_status bg_recipe_count(int32_t* count);
+BG_API bg_status bg_recipe_name(int32_t index, const char** name);
+/** A recipe by its name, or a file. */
+BG_API bg_status bg_config_create_from_recipe(const char* name_or_path, bg_config** out);
+/** From the text format; `where` as in bg_graph_create_from_text(). */
+BG_API bg_status bg_config_create_from_text(const char* text, const char* where, bg_config** out);
+/** A network of the caller's own, everything else as it is by default. */
+BG_API bg_status bg_config_create_from_graph(bg_graph* graph, bg_config** out);
+BG_API void bg_config_free(bg_config* config);
+/** Sets one setting by its path, as the command line does: "training.epochs", "10"; lists have commas. */
+BG_API bg_status bg_config_set(bg_config* config, const char* path, const char* value);
+BG_API bg_status bg_config_text(bg_config* config, const char** text);
+
+/* ---- Data sets -------------------------------------------------------------------------------------------------- */
+
+/** Labelled images in memory. Immutable. */
+typedef struct bg_dataset bg_dataset;
+
+typedef enum bg_split { BG_SPLIT_TRAIN = 0, BG_SPLIT_TEST = 1 } bg_split;
+
+/** The IDX files of a folder, or Fashion-MNIST of the Debian package if it is NULL. `classes` 0: one more than the
+ * largest label. */
+BG_API bg_status bg_dataset_create_from_folder(const char* folder, bg_split split, int32_t classes, bg_dataset** out);
+/** Copies of arrays: raw pixels, uint8 or float32 [count, height, width, channels], finite; labels in [0, classes). */
+BG_API bg_status bg_dataset_create(int64_t count, int64_t height, int64_t width, int64_t channels, bg_dtype dtype,
+                                   const void* images, const int32_t* labels, int32_t classes, bg_dataset** out);
+BG_API void bg_dataset_free(bg_dataset* dataset);
+/** Number of images. */
+BG_API bg_status bg_dataset_size(bg_dataset* dataset, int64_t* size);
+/** [height, width, channels]. */
+BG_API bg_status bg_dataset_image_shape(bg_dataset* dataset, int64_t dims[3]);
+BG_API bg_status bg_dataset_classes(bg_dataset* dataset, int32_t* classes);
+
+/* ---- Reports ---------------------------------------------------------------------------------------------------- */
+
+/** Where a network's bits are and where its bit operations go. */
+typedef struct bg_bit_report bg_bit_report;
+/** What freezing did. */
+typedef struct bg_freeze_report bg_freeze_report;
+
+/** One layer. The strings live as long as the report. */
+typedef struct bg_bit_row {
+  uint32_t struct_size;
+  int32_t weight_bits;     /**< -1: no weight, or one that is not quantized */
+  int32_t activation_bits; /**< of the output; -1: not quantized */
+  int32_t has_weight;
+  const char* layer;
+  const char* kind;
+  int64_t kept_channels, channels; /**< of the output */
+  double macs, bops;               /**< per image */
+  double bops_share;               /**< of the network's, 0 to 1 */
+  int64_t bytes;                   /**< of weights and biases */
+} bg_bit_row;
+
+/** The whole network. */
+typedef struct bg_bit_totals {
+  uint32_t struct_size;
+  int32_t rows;
+  int64_t kept_channels, channels; /**< of layers with a weight */
+  double macs, bops;
+  double relative_bops; /**< to 32-bit weights and activations, 0 to 1 */
+  int64_t bytes, float_bytes;
+} bg_bit_totals;
+
+/** One quantized tensor. The string lives as long as the report. */
+typedef struct bg_frozen_site {
+  uint32_t struct_size;
+  int32_t bits;
+  const char* name;                /**< "conv1/weight", "conv1/output" */
+  int64_t kept_channels, channels; /**< weights; else 0 */
+  int64_t changed_codes, codes;    /**< weights: how many codes the one rounding of freezing gives differently */
+} bg_frozen_site;
+
+BG_API void bg_bit_report_free(bg_bit_report* report);
+BG_API bg_status bg_bit_report_totals(bg_bit_report* report, bg_bit_totals* totals);
+BG_API bg_status bg_bit_report_row(bg_bit_report* report, int32_t index, bg_bit_row* row);
+/** A table to be read, and one line of JSON. Both live as long as the report. */
+BG_API bg_status bg_bit_report_text(bg_bit_report* report, const char** text);
+BG_API bg_status bg_bit_report_json(bg_bit_report* report, const char** json);
+
+BG_API void bg_freeze_report_free(bg_freeze_report* report);
+BG_API bg_status bg_freeze_report_site_count(bg_freeze_report* report, int32_t* count);
+BG_API bg_status bg_freeze_report_site(bg_freeze_report* report, int32_t index, bg_frozen_site* site);
+/** Sentences on what could not be kept as it was (layers pruned whole, ...). They live as long as the report. */
+BG_API bg_status bg_freeze_report_note_count(bg_freeze_report* report, int32_t* count);
+BG_API bg_status bg_freeze_report_note(bg_freeze_report* report, int32_t index, const char** note);
+
+/* ---- Models ----------------------------------------------------------------------------------------------------- */
+
+/** A network with its parameters and quantizers. */
+typedef struct bg_model bg_model;
+
+/** Called while images go through; anything but 0 stops: the call returns ::BG_STATUS_CANCELLED. */
+typedef int32_t (*bg_images_callback)(void* user_data, int64_t images);
+
+typedef struct bg_evaluation {
+  uint32_t struct_size;
+  uint32_t reserved;
+  int64_t images, correct;
+  double accuracy;      /**< 0 to 1 */
+  double cross_entropy; /**< mean */
+} bg_evaluation;
+
+/** A network with initial weights (of the configuration's seed), on a device as bg_context_create() takes it. */
+BG_API bg_status bg_model_create(bg_config* config, const char* device, bg_model** out);
+/** From a checkpoint, of this library or the command line. */
+BG_API bg_status bg_model_create_from_file(const char* path, const char* device, bg_model** out);
+/** An independent twin. */
+BG_API bg_status bg_model_create_copy(bg_model* model, bg_model** out);
+BG_API void bg_model_free(bg_model* model);
+/** A checkpoint that bg_model_create_from_file(), Python and the command line read. */
+BG_API bg_status bg_model_save(bg_model* model, const char* path);
+/** A copy of the configuration, and another one for the trainings to come: of the same network and quantizer. */
+BG_API bg_status bg_model_config(bg_model* model, bg_config** out);
+BG_API bg_status bg_model_set_config(bg_model* model, bg_config* config);
+BG_API bg_status bg_model_graph(bg_model* model, bg_graph** out);
+BG_API bg_status bg_model_is_frozen(bg_model* model, int32_t* frozen);
+
+BG_API bg_status bg_model_bits(bg_model* model, bg_bit_report** out);
+/** Fixes bit widths and channels. `report` may be NULL. */
+BG_API bg_status bg_model_freeze(bg_model* model, bg_freeze_report** report);
+/** The whole data set through the network, as frozen networks compute. NULL: the test images of Fashion-MNIST.
+ * `callback` may be NULL. */
+BG_API bg_status bg_model_evaluate(bg_model* model, bg_dataset* dataset, bg_images_callback callback, void* user_data,
+                                   bg_evaluation* evaluation);
+/** The class of each raw image: uint8 or float32 [n, ...input shape] on the cpu, preprocessed as the graph says.
+ * `classes` has room for n. */
+BG_API bg_status bg_model_predict(bg_model* model, bg_tensor* images, int32_t* classes);
+/** The logits [n, classes] of raw images. */
+BG_API bg_status bg_model_logits(bg_model* model, bg_tensor* images, bg_tensor** logits);
+/** For loops of one's own: preprocessed images (float32, on the model's device) to logits. With `train` the gates are
+ * drawn (noise is keyed by the configuration's seed and `step`), the ops record on `context`, so that bg_backward()
+ * reaches the parameters, and *penalty is the regularizer to add to the loss, or NULL if there is none. Without, it
+ * computes as frozen networks do, records nothing, and *penalty is NULL; `penalty` may be NULL then. */
+BG_API bg_status bg_model_forward(bg_model* model, bg_context* context, bg_tensor* images, int32_t train, uint64_t step,
+                                  bg_tensor** logits, bg_tensor** penalty);
+/** The parameters, as leaves that share the model's memory; freezing replaces them. The name lives until the next call
+ * on this thread that returns a string. */
+BG_API bg_status bg_model_parameter_count(bg_model* model, int32_t* count);
+BG_API bg_status bg_model_parameter(bg_model* model, int32_t index, const char** name, bg_tensor** out);
+/** Writes a frozen model as ONNX (opset 13) that computes what the model computes. `warnings` (may be NULL) gets one
+ * sentence a line on layers that became constants and the like. */
+BG_API bg_status bg_model_export_onnx(bg_model* model, const char* path, const char** warnings);
+
+/* ---- Training --------------------------------------------------------------------------------------------------- */
+
+/** The training of a model, to its end or in pieces. */
+typedef struct bg_trainer bg_trainer;
+
+typedef enum bg_existing {
+  BG_EXISTING_REFUSE = 0,   /**< a run that is there already is ::BG_STATUS_FAILED_PRECONDITION */
+  BG_EXISTING_RESUME = 1,   /**< go on where it stands, as if it had not stopped; nothing there: begin */
+  BG_EXISTING_OVERWRITE = 2 /**< remove it and begin */
+} bg_existing;
+
+typedef enum bg_phase { BG_PHASE_GATES = 0, BG_PHASE_FINE_TUNE = 1 } bg_phase;
+
+typedef struct bg_trainer_options {
+  uint32_t struct_size;
+  int32_t existing;   /**< ::bg_existing */
+  const char* output; /**< NAME.safetensors, with NAME.best.safetensors and NAME.log.jsonl beside it; NULL: no files */
+} bg_trainer_options;
+
+/** Where training stands, after a step or a batch of evaluation. */
+typedef struct bg_step {
+  uint32_t struct_size;
+  int32_t phase;                  /**< ::bg_phase */
+  int64_t epoch, epochs;          /**< from 1, of the phase */
+  int64_t step, steps;            /**< taken in this epoch, of how many */
+  double loss, penalty, accuracy; /**< means of the epoch so far */
+  int32_t evaluating;             /**< the steps are done, the test images are being evaluated */
+  int32_t reserved;
+  int64_t total_steps, all_steps; /**< taken in the whole run, of how many */
+} bg_step;
+
+/** An epoch that has ended. */
+typedef struct bg_epoch {
+  uint32_t struct_size;
+  int32_t phase;         /**< ::bg_phase */
+  int64_t epoch, epochs; /**< from 1, of the phase */
+  double train_loss, train_penalty, train_accuracy;
+  double test_loss, test_accuracy; /**< as frozen networks compute */
+  double penalty;                  /**< the regularizer at its end */
+  double relative_bops;            /**< 0 to 1 */
+  int64_t bytes;                   /**< of weights and biases */
+  int32_t best;                    /**< the lowest test_loss + penalty of the phase so far */
+  int32_t reserved;
+} bg_epoch;
+
+/** Any may be NULL. They run on the thread that called, between two steps. Anything but 0 stops: a checkpoint of that
+ * moment is written (if there are files) and the call returns ::BG_STATUS_CANCELLED; calling again goes on. A C++
+ * exception that leaves one stops likewise, with ::BG_STATUS_INTERNAL and its text. */
+typedef struct bg_callbacks {
+  uint32_t struct_size;
+  uint32_t reserved; /**< 0 */
+  int32_t (*step)(void* user_data, const bg_step* step);
+  int32_t (*epoch)(void* user_data, const bg_epoch* epoch);
+  void* user_data;
+} bg_callbacks;
+
+typedef struct bg_train_result {
+  uint32_t struct_size;
+  int32_t frozen;
+  double test_accuracy, test_loss; /**< of the network as it is now */
+  int64_t epochs;                  /**< trained by this call */
+  double seconds;                  /**< that they took */
+  double relative_bops;
+} bg_train_result;
+
+typedef struct bg_step_result {
+  uint32_t struct_size;
+  uint32_t reserved;
+  double loss, penalty;
+  int64_t correct; /**< images of the batch */
+} bg_step_result;
+
+/** Trains a model as its configuration says. NULL data sets: Fashion-MNIST. `options` may be NULL. Not for frozen
+ * models: see bg_trainer_create_fine_tuner(). */
+BG_API bg_status bg_trainer_create(bg_model* model, bg_dataset* train, bg_dataset* test,
+                                   const bg_trainer_options* options, bg_trainer** out);
+/** Trains weights and ranges of a frozen model on, as the fine_tune part of its configuration says. */
+BG_API bg_status bg_trainer_create_fine_tuner(bg_model* model, bg_dataset* train, bg_dataset* test,
+                                              const bg_trainer_options* options, bg_trainer** out);
+/** For bg_trainer_step() alone: no data set, no files. The model may be frozen or not. */
+BG_API bg_status bg_trainer_create_stepper(bg_model* model, bg_trainer** out);
+BG_API void bg_trainer_free(bg_trainer* trainer);
+/** To the end; returns at once if nothing is left. `callbacks` and `result` may be NULL. */
+BG_API bg_status bg_trainer_fit(bg_trainer* trainer, const bg_callbacks* callbacks, bg_train_result* result);
+/** One step on a batch of the caller's own: raw images as bg_model_predict() takes them, labels int32 [n] on the cpu.
+ * Learning rates are the configuration's times `learning_rate_factor` (1: as they are); schedules, a matter of epochs,
+ * do not apply. `result` may be NULL. A trainer either fits or steps. */
+BG_API bg_status bg_trainer_step(bg_trainer* trainer, bg_tensor* images, bg_tensor* labels, double learning_rate_factor,
+                                 bg_step_result* result);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* BITGATE_H_ */

@@ -1,0 +1,34 @@
+#include "api/common/model_core.h"
+
+namespace bitgate::api {
+
+const std::vector<ParameterVariable>& ModelCore::Parameters() {
+  Network& network = model->network();
+  if (revision_ == network.revision()) return parameters_;
+  parameters_.clear();
+  for (const Parameter* parameter : network.parameters()) {
+    auto variable = std::make_shared<Variable>();
+    variable->value = parameter->value.Detached();
+    variable->requires_grad = true;
+    parameters_.push_back({parameter->declaration.name, std::move(variable)});
+  }
+  revision_ = network.revision();
+  return parameters_;
+}
+
+ModelCore::Forwarded ModelCore::Forward(Session& session, const VariablePtr& images, Mode mode, uint64_t step) {
+  Network& network = model->network();
+  if (mode == Mode::kEvaluate) {
+    auto logits = std::make_shared<Variable>();
+    logits->value = network.Forward(images->value.Detached(), mode).logits.Detached();
+    return {logits, nullptr};
+  }
+  return session.Record(model->context(), [&] {
+    session.WatchNetwork(network, Parameters());
+    const ForwardResult result =
+        network.Forward(session.Operand(images), mode, {model->config().training().seed(), 0, step});
+    return Forwarded{session.Wrap(result.logits), result.penalty.defined() ? session.Wrap(result.penalty) : nullptr};
+  });
+}
+
+}  // namespace bitgate::api
