@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "models/graph/dims.h"
-#include "onnx/onnx_pb.h"
+#include "onnx/onnx.pb.h"
 
 namespace bitgate {
 

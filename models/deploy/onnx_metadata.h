@@ -4,7 +4,7 @@
 
 #include "models/deploy/frozen_network.h"
 #include "models/deploy/onnx_writer.h"
-#include "onnx/onnx_pb.h"
+#include "onnx/onnx.pb.h"
 
 namespace bitgate {
 

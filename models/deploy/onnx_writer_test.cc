@@ -8,7 +8,7 @@
 #include "models/deploy/prune.h"
 #include "models/deploy/test_networks.h"
 #include "models/graph/test_graphs.h"
-#include "onnx/onnx_pb.h"
+#include "onnx/onnx.pb.h"
 #include "runtime/base/error.h"
 #include "runtime/base/file.h"
 
