@@ -28,8 +28,13 @@ Preprocessing PreprocessingOf(const bg_preprocessing* given) {
   return Normalized(params.scale == 0 ? 1 : params.scale, values(params.mean), values(params.std));
 }
 
+void CheckCount(const char* function, const char* argument, int32_t count) {
+  if (count < 0) throw InvalidArgument(function, ": expected ", argument, " of at least 0, got ", count);
+}
+
 AttributeValues AttributesOf(const bg_attribute* attributes, int32_t count) {
   constexpr char kName[] = "bg_graph_builder_node";
+  CheckCount(kName, "attribute_count", count);
   if (count > 0) Require(kName, "attributes", attributes);
   AttributeValues values;
   for (int32_t i = 0; i < count; ++i) {
@@ -46,6 +51,7 @@ AttributeValues AttributesOf(const bg_attribute* attributes, int32_t count) {
 
 std::vector<std::string> NamesOf(const char* const* inputs, int32_t count) {
   constexpr char kName[] = "bg_graph_builder_node";
+  CheckCount(kName, "input_count", count);
   if (count > 0) Require(kName, "inputs", inputs);
   std::vector<std::string> names;
   for (int32_t i = 0; i < count; ++i) names.push_back(&Require(kName, "an input's name", inputs[i]));

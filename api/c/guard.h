@@ -66,6 +66,15 @@ void CheckStructSize(const char* function, const char* argument, const T& given)
                         given.struct_size);
 }
 
+template <class T>
+auto ReservedOf(const T& values, int) -> decltype(values.reserved) {
+  return values.reserved;
+}
+template <class T>
+uint32_t ReservedOf(const T&, long) {
+  return 0;
+}
+
 // A copy of a struct of the caller's, whose size may be an older, shorter one, or a newer, longer one that asks nothing
 // of what this library does not know. Null gives zeros.
 template <class T>
@@ -82,6 +91,9 @@ T ReadStruct(const char* function, const char* argument, const T* given) {
     }
   }
   std::memcpy(&copy, bytes, std::min(size, sizeof(T)));
+  if (ReservedOf(copy, 0) != 0) {
+    throw InvalidArgument(function, ": expected ", argument, " with 0 in reserved, got ", ReservedOf(copy, 0));
+  }
   return copy;
 }
 

@@ -18,9 +18,18 @@ std::shared_ptr<const GateLayout> LayoutOf(const char* function, const bg_gate_s
   const char* bytes = reinterpret_cast<const char*>(sites);
   auto layout = std::make_shared<GateLayout>();
   layout->parameters = phi.size();
+  const size_t stride = sites[0].struct_size;
+  if (stride % alignof(bg_gate_site) != 0) {
+    throw InvalidArgument(function, ": expected sites with a struct_size that is a multiple of ", alignof(bg_gate_site),
+                          ", got ", stride);
+  }
   for (int32_t i = 0; i < count; ++i) {
-    const bg_gate_site given =
-        ReadStruct(function, "sites", reinterpret_cast<const bg_gate_site*>(bytes + size_t{sites[0].struct_size} * i));
+    const auto* here = reinterpret_cast<const bg_gate_site*>(bytes + stride * static_cast<size_t>(i));
+    if (here->struct_size != stride) {
+      throw InvalidArgument(function, ": expected sites of one struct_size, got ", stride, " and, at index ", i, ", ",
+                            here->struct_size);
+    }
+    const bg_gate_site given = ReadStruct(function, "sites", here);
     GateSite site;
     site.channels = given.channels;
     site.channel_offset = given.channel_offset;
@@ -86,11 +95,13 @@ bg_status bg_fixed_quantize(bg_context* context, bg_tensor* x, bg_tensor* range,
 
 bg_status bg_gates(bg_context* context, bg_tensor* phi, bg_tensor* noise, bg_gate_mode mode, const bg_gate_site* sites,
                    int32_t site_count, bg_tensor** z) {
-  return RunOp("bg_gates", context, {{"phi", phi}, {"noise", noise, true}}, z,
-               [&](Context& context, const Tensors& operands) {
-                 return bitgate::Gates(context, operands[0], operands[1], bitgate::c::CheckedMode(mode),
-                                       LayoutOf("bg_gates", sites, site_count, operands[0]));
-               });
+  return RunOp(
+      "bg_gates", context, {{"phi", phi}, {"noise", noise, true}}, z,
+      [&](Context& context, const Tensors& operands) {
+        return bitgate::Gates(context, operands[0], operands[1], bitgate::c::CheckedMode(mode),
+                              LayoutOf("bg_gates", sites, site_count, operands[0]));
+      },
+      "z");
 }
 
 bg_status bg_gate_penalty(bg_context* context, bg_tensor* phi, double weight, const bg_gate_site* sites,

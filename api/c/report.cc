@@ -115,6 +115,7 @@ bg_status bg_freeze_report_note(bg_freeze_report* report, int32_t index, const c
   return Guard([&] {
     constexpr char kName[] = "bg_freeze_report_note";
     const auto& notes = Require(kName, "report", report).report.notes;
-    Require(kName, "note", note) = notes[CheckedIndex(kName, index, notes.size())].c_str();
+    Require(kName, "note", note);
+    *note = notes[CheckedIndex(kName, index, notes.size())].c_str();
   });
 }

@@ -58,13 +58,13 @@ class OpCall {
   api::Hold hold_;
 };
 
-// A whole function of the interface: op(Context&, const Tensors&) -> Tensor.
+// A whole function of the interface: op(Context&, const Tensors&) -> Tensor. `result` is what the header calls *y.
 template <class Op>
 bg_status RunOp(const char* function, bg_context* context, std::initializer_list<Operand> operands, bg_tensor** y,
-                const Op& op) {
+                const Op& op, const char* result = "y") {
   return Guard([&] {
     OpCall call(function, context, operands);
-    Require(function, "y", y);
+    Require(function, result, y);
     *y = NewTensor(call.Record(op));
   });
 }

@@ -48,12 +48,13 @@ void Session::AddGradient(const Leaf& leaf) {
   }
 }
 
-void Session::Backward(const Variable& loss) {
+void Session::Backward(const Variable& loss, const std::function<void()>& before_leaves) {
   if (loss.recorded != generation_) {
     throw InvalidArgument("backward: expected a loss that ops computed from a tensor that requires a gradient, since ",
                           "the last backward, got shape ", loss.value.shape(), " without such a history");
   }
   tape_.Backward(context_, loss.value);
+  if (before_leaves) before_leaves();
   for (const Leaf& leaf : leaves_) AddGradient(leaf);
   Forget();
 }

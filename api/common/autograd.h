@@ -4,6 +4,7 @@
 #define BITGATE_API_COMMON_AUTOGRAD_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -68,8 +69,9 @@ class Session {
   VariablePtr Wrap(const Tensor& value);
 
   // Adds d loss / d leaf to the gradient of every leaf, and forgets what was recorded. Throws InvalidArgument for a
-  // loss that has more than one element or was not recorded here since the last backward.
-  void Backward(const Variable& loss);
+  // loss that has more than one element or was not recorded here since the last backward. `before_leaves` is called
+  // when all gradients are there and no leaf has been touched.
+  void Backward(const Variable& loss, const std::function<void()>& before_leaves = {});
   // Forgets what was recorded.
   void Forget();
 

@@ -3,7 +3,8 @@
 set -euo pipefail
 table=$("$1" --smoke --threads=1)
 echo "$table"
-for row in "quantizer forward, signed" "quantizer backward, unsigned" "LeNet-5 Bayesian Bits training step"; do
+for row in "quantizer forward, signed" "quantizer backward, unsigned" "LeNet-5 Bayesian Bits training step" \
+  "the same through bg_trainer_step" "bg_add of 16 floats"; do
   grep -q "^$row" <<<"$table"
 done
 if "$1" --no-such-flag 2>/dev/null; then exit 1; fi

@@ -13,7 +13,11 @@ namespace bitgate::bench {
 std::vector<Row> QuantizerRows(int64_t elements, int turns);
 
 // A training step of LeNet-5 at `batch`: Bayesian Bits against float, and against the bare oneDNN calls it contains.
+// And one through the C interface, on raw images, against the same step in C++.
 std::vector<Row> LeNetStepRows(int64_t batch, int turns);
+
+// An op on few elements through the C interface against the same call in C++.
+std::vector<Row> SmallOpRows(int calls, int turns);
 
 }  // namespace bitgate::bench
 

@@ -7,6 +7,7 @@
 #include "ops/optim/optim.h"
 #include "runtime/tensor/copy.h"
 #include "tools/bench/benchmarks.h"
+#include "tools/bench/c_calls.h"
 #include "tools/bench/onednn_calls.h"
 
 namespace bitgate::bench {
@@ -76,17 +77,20 @@ class TrainingStep {
 
 std::vector<Row> LeNetStepRows(int64_t batch, int turns) {
   TrainingStep quantized("bayesian_bits", batch), plain("float", batch);
+  CStep through_c(batch);
   const auto calls = LeNetOneDnnCalls(batch);
   const auto times = TakeTurns({{"LeNet-5 Bayesian Bits training step", [&] { quantized.Run(); }},
                                 {"LeNet-5 float training step", [&] { plain.Run(); }},
+                                {"the same through bg_trainer_step", [&] { through_c.Run(); }},
                                 {"its bare oneDNN convolutions and products",
                                  [&] {
                                    for (const auto& call : calls) call();
                                  }}},
                                turns);
   return {{times[0].name, times[1].name, times[0].milliseconds, times[1].milliseconds, 1.3},
-          {times[0].name, times[2].name, times[0].milliseconds, times[2].milliseconds, 1.6},
-          {times[1].name, times[2].name, times[1].milliseconds, times[2].milliseconds, 0}};
+          {times[0].name, times[3].name, times[0].milliseconds, times[3].milliseconds, 1.6},
+          {times[1].name, times[3].name, times[1].milliseconds, times[3].milliseconds, 0},
+          {times[2].name, times[0].name, times[2].milliseconds, times[0].milliseconds, 1.02}};
 }
 
 }  // namespace bitgate::bench

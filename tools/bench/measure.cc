@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 namespace bitgate::bench {
 
@@ -39,9 +40,27 @@ std::string FormatRows(const std::vector<Row>& rows) {
       std::snprintf(line, sizeof(line), "<= %.2f %s", row.allowed, ratio <= row.allowed ? "kept" : "NOT KEPT");
       table += line;
     }
+    if (row.allowed_extra_us > 0) {
+      const double extra = 1000 * (row.measured_ms - row.baseline_ms) / row.calls;
+      std::snprintf(line, sizeof(line), "%+.2f us a call <= %.2f %s", extra, row.allowed_extra_us,
+                    extra <= row.allowed_extra_us ? "kept" : "NOT KEPT");
+      table += line;
+    }
     table += "\n";
   }
   return table;
+}
+
+std::string ToJson(const std::vector<Row>& rows) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::array();
+  for (const Row& row : rows) {
+    json.push_back({{"measured", row.measured},
+                    {"measured_ms", row.measured_ms},
+                    {"baseline", row.baseline},
+                    {"baseline_ms", row.baseline_ms},
+                    {"calls", row.calls}});
+  }
+  return json.dump();
 }
 
 }  // namespace bitgate::bench

@@ -26,10 +26,17 @@ struct Row {
   std::string measured, baseline;
   double measured_ms, baseline_ms;
   double allowed;  // the ratio that is promised; 0: none is
+  // Of small calls, many of which were timed together: what is promised is how much longer one may take, in
+  // microseconds; 0: nothing is.
+  double allowed_extra_us = 0;
+  int calls = 1;
 };
 
 // Aligned, with a header; says for each row whether the promise is kept.
 std::string FormatRows(const std::vector<Row>& rows);
+
+// The same as JSON, for programs: one array of one object a row.
+std::string ToJson(const std::vector<Row>& rows);
 
 }  // namespace bitgate::bench
 

@@ -1,0 +1,121 @@
+"""Networks of one's own, built so that they read like the network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from bitgate import _core
+from bitgate._core import Graph
+
+__all__ = ["Graph", "GraphBuilder"]
+
+Pair = int | Sequence[int]
+Bits = Sequence[int] | Literal["float"] | None
+
+_PREFIXES = {"conv2d": "conv", "linear": "fc", "max_pool": "pool", "average_pool": "pool"}
+
+
+class GraphBuilder:
+    """Builds a graph layer by layer. Each method returns a name to be handed to the layers that follow.
+
+        g = bg.GraphBuilder("tiny")
+        x = g.input([28, 28, 1], scale=1 / 255)
+        x = g.conv2d(x, 8, kernel=5, weight_bits=[0, 2, 4, 8])
+        x = g.relu(x)
+        x = g.max_pool(x, 2)
+        x = g.flatten(x)
+        x = g.linear(x, 10, weight_bits="float")
+        graph = g.build()
+
+    Layers are named conv1, fc1, relu1, ... unless `name` says otherwise. `weight_bits` and `output_bits` say which bit widths
+    a weight or a layer's output may take: some of 0 (weights: channels may be pruned), 2, 4, 8, 16, 32; "float": it is not
+    quantized; None: as by default, any. One number stands for both of (height, width).
+
+    What does not fit is a ValueError that names the node and the attribute, at the latest from build().
+    """
+
+    def __init__(self, name: str = "network") -> None:
+        self._core = _core.GraphBuilder(name)
+        self._names: set[str] = set()
+
+    def input(self, shape: Sequence[int], *, scale: float | None = None, mean: float | Sequence[float] = (),
+              std: float | Sequence[float] = (), name: str = "input") -> str:
+        """The network's input: one image's shape, [height, width, channels] or [features].
+
+        Raw images x become (x * scale - mean) / std; mean and std have one value, or one for each channel.
+        """
+        self._names.add(name)
+        return self._core.input(list(shape), scale, _floats(mean), _floats(std), name)
+
+    def conv2d(self, x: str, channels: int, kernel: Pair, *, stride: Pair | None = None, padding: Pair | None = None,
+               groups: int | None = None, bias: bool | None = None, name: str | None = None, weight_bits: Bits = None,
+               output_bits: Bits = None) -> str:
+        """A convolution to `channels` output channels. By default stride 1, no padding, one group, with a bias."""
+        return self.node("conv2d", x, name=name, weight_bits=weight_bits, output_bits=output_bits, channels=channels,
+                         kernel=kernel, stride=stride, padding=padding, groups=groups, bias=bias)
+
+    def linear(self, x: str, channels: int, *, bias: bool | None = None, name: str | None = None,
+               weight_bits: Bits = None, output_bits: Bits = None) -> str:
+        """A fully connected layer to `channels` output features. By default with a bias."""
+        return self.node("linear", x, name=name, weight_bits=weight_bits, output_bits=output_bits, channels=channels,
+                         bias=bias)
+
+    def relu(self, x: str, *, name: str | None = None, output_bits: Bits = None) -> str:
+        """max(x, 0)."""
+        return self.node("relu", x, name=name, output_bits=output_bits)
+
+    def max_pool(self, x: str, kernel: Pair, *, stride: Pair | None = None, padding: Pair | None = None,
+                 name: str | None = None) -> str:
+        """The largest of each window. By default the stride is the kernel, without padding."""
+        return self.node("max_pool", x, name=name, kernel=kernel, stride=stride, padding=padding)
+
+    def average_pool(self, x: str, kernel: Pair, *, stride: Pair | None = None, padding: Pair | None = None,
+                     name: str | None = None) -> str:
+        """The mean of each window, padding left out. By default the stride is the kernel, without padding."""
+        return self.node("average_pool", x, name=name, kernel=kernel, stride=stride, padding=padding)
+
+    def flatten(self, x: str, *, name: str | None = None) -> str:
+        """[height, width, channels] to [features]."""
+        return self.node("flatten", x, name=name)
+
+    def add(self, a: str, b: str, *, name: str | None = None, output_bits: Bits = None) -> str:
+        """The sum of two branches of equal shape."""
+        return self.node("add", [a, b], name=name, output_bits=output_bits)
+
+    def node(self, kind: str, inputs: str | Sequence[str], *, name: str | None = None, weight_bits: Bits = None,
+             output_bits: Bits = None, **attributes: Pair | bool | None) -> str:
+        """A layer of any kind with its attributes by the names of graph.proto; None: not set."""
+        chosen = self._free_name(_PREFIXES.get(kind, kind)) if name is None else name
+        values = {key: [int(v) for v in ([value] if isinstance(value, int) else value)]
+                  for key, value in attributes.items() if value is not None}
+        self._core.node(chosen, kind, [inputs] if isinstance(inputs, str) else list(inputs), values)
+        self._names.add(chosen)
+        if weight_bits is not None:
+            self._core.weight_bits(_widths(weight_bits))
+        if output_bits is not None:
+            self._core.output_bits(_widths(output_bits))
+        return chosen
+
+    def build(self) -> Graph:
+        """Checks the whole and makes a graph of it; the builder stays as it is."""
+        return self._core.build()
+
+    def _free_name(self, prefix: str) -> str:
+        number = 1
+        while f"{prefix}{number}" in self._names:
+            number += 1
+        return f"{prefix}{number}"
+
+
+def _floats(values: float | Sequence[float]) -> list[float]:
+    return [float(values)] if isinstance(values, (int, float)) else [float(value) for value in values]
+
+
+def _widths(bits: Sequence[int] | str) -> list[int] | None:
+    """None: float, as the core has it."""
+    if isinstance(bits, str):
+        if bits == "float":
+            return None
+        raise ValueError(f"bits: expected a list of 0, 2, 4, 8, 16, 32, or 'float', got {bits!r}")
+    return [int(width) for width in bits]
