@@ -37,6 +37,9 @@ int64_t WindowPlaces(const char* op, const char* axis, int64_t size, int64_t ker
     throw InvalidArgument(op, ": expected kernel and stride of at least 1, got kernel ", kernel, " and stride ", stride,
                           " along the ", axis);
   }
+  if (stride > kMaxStride) {
+    throw InvalidArgument(op, ": expected stride of at most ", kMaxStride, " along the ", axis, ", got ", stride);
+  }
   if (padding < 0 || padding > kMaxPadding) {
     throw InvalidArgument(op, ": expected padding in [0, ", kMaxPadding, "] along the ", axis, ", got ", padding);
   }

@@ -8,6 +8,7 @@
 namespace bitgate {
 
 constexpr int kAnyRank = -1;
+constexpr int64_t kMaxStride = int64_t{1} << 20;   // of a window; libraries below know fewer than 64 bits
 constexpr int64_t kMaxPadding = int64_t{1} << 20;  // of a window; more is a mistake, and this much cannot overflow
 
 // Throws InvalidArgument, naming `op` and `operand`, unless `tensor` is defined, contiguous, of `dtype` and `rank`, and
@@ -20,8 +21,8 @@ void CheckOperandShape(const Context& context, const char* op, const char* opera
                        const Shape& shape, DType dtype = DType::kFloat32);
 
 // The number of places a window of `kernel` elements takes in `size` elements with `padding` on both sides, `stride`
-// apart. Throws InvalidArgument, naming `op` and `axis` ("height"), unless kernel and stride are at least 1, padding is
-// in [0, kMaxPadding] and the window fits.
+// apart. Throws InvalidArgument, naming `op` and `axis` ("height"), unless the kernel is at least 1, the stride in
+// [1, kMaxStride], padding in [0, kMaxPadding], and the window fits.
 int64_t WindowPlaces(const char* op, const char* axis, int64_t size, int64_t kernel, int64_t stride, int64_t padding);
 
 }  // namespace bitgate

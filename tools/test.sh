@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Sets the machine up, runs every test on the processor, checks the format, compiles the CUDA targets (for one
-# architecture, where a toolkit is found), and ends with the line `N passed, N failed, N skipped`.
+# Sets the machine up, runs every test on the processor, those of the C interface again under sanitizers, checks the
+# format, compiles the CUDA targets (for one architecture, where a toolkit is found), and ends with the line
+# `N passed, N failed, N skipped`.
 #
-# What is counted: each GoogleTest case is one; every other test target is one; a test target that does not build or
-# crashes is one failure; the format check and the CUDA build are one each. Arguments go to `bazel test`.
+# What is counted: each GoogleTest case and each case of a C test is one, each time that it runs; every other test
+# target is one; a test target that does not build or crashes is one failure; the format check and the CUDA build are
+# one each. Arguments go to `bazel test`.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
@@ -21,14 +23,23 @@ tools/setup.sh || { failed=1; finish; }
 events=$(mktemp)
 trap 'rm -f "$events"' EXIT
 
-say "bazel test //..."
-bazel test --keep_going --noshow_progress --build_event_json_file="$events" "$@" //...
-status=$?
-counts=$(/usr/bin/python3 tools/dev/count_tests.py "$events") || counts="0 1 0"
-read -r passed failed skipped <<<"${counts##*$'\n'}"
-[ "$counts" = "${counts##*$'\n'}" ] || echo "${counts%$'\n'*}"
-# Status 4 is "nothing to test"; 3 is "a test failed", which is counted already.
-if [ $status -ne 0 ] && [ $status -ne 4 ] && [ "$failed" -eq 0 ]; then failed=1; fi
+# bazel test with these arguments; what it ran is added to the counts.
+run_tests() {
+  local status counts ran
+  say "bazel test $*"
+  bazel test --keep_going --noshow_progress --build_event_json_file="$events" "$@"
+  status=$?
+  counts=$(/usr/bin/python3 tools/dev/count_tests.py "$events") || counts="0 1 0"
+  read -ra ran <<<"${counts##*$'\n'}"
+  [ "$counts" = "${counts##*$'\n'}" ] || echo "${counts%$'\n'*}"
+  # Status 4 is "nothing to test"; 3 is "a test failed", which is counted already.
+  if [ $status -ne 0 ] && [ $status -ne 4 ] && [ "${ran[1]}" -eq 0 ]; then ran[1]=1; fi
+  passed=$((passed + ran[0])) failed=$((failed + ran[1])) skipped=$((skipped + ran[2]))
+}
+
+run_tests "$@" //...
+# The C interface once more, with the library built for AddressSanitizer and UndefinedBehaviorSanitizer.
+run_tests "$@" --config=sanitize //tests/abi:c_tests //api/common/...
 
 say "tools/dev/format.sh --check"
 if tools/dev/format.sh --check; then passed=$((passed + 1)); else failed=$((failed + 1)); fi

@@ -38,6 +38,13 @@ bg_status bg_backward(bg_context* context, bg_tensor* loss) {
     const std::shared_ptr<Session> session = Require("bg_backward", "context", context).session;
     const bitgate::api::VariablePtr variable = Require("bg_backward", "loss", loss).variable;
     const Hold hold("bg_backward", {&session->exclusive, &variable->exclusive});
+    // Their handles are no arguments, but another thread may have them; Backward forgets them, so they are kept here.
+    const std::vector<bitgate::api::VariablePtr> leaves = session->Leaves();
+    std::vector<bitgate::api::Exclusive*> written;
+    for (const bitgate::api::VariablePtr& leaf : leaves) {
+      if (leaf != variable) written.push_back(&leaf->exclusive);
+    }
+    const Hold hold_leaves("bg_backward", written);
     session->Backward(*variable);
   });
 }

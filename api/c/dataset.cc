@@ -7,10 +7,10 @@
 namespace bitgate::c {
 namespace {
 
-Split CheckedSplit(bg_split split) {
-  if (split == BG_SPLIT_TRAIN) return Split::kTrain;
-  if (split == BG_SPLIT_TEST) return Split::kTest;
-  throw InvalidArgument("bg_dataset_create_from_folder: expected a bg_split, got ", static_cast<int>(split));
+Split CheckedSplit(const bg_split& split) {
+  if (NumberOf(split) == BG_SPLIT_TRAIN) return Split::kTrain;
+  if (NumberOf(split) == BG_SPLIT_TEST) return Split::kTest;
+  throw InvalidArgument("bg_dataset_create_from_folder: expected a bg_split, got ", NumberOf(split));
 }
 
 // The number of pixels, of sizes that are checked before memory is asked for.
@@ -58,12 +58,13 @@ bg_status bg_dataset_create(int64_t count, int64_t height, int64_t width, int64_
     const bitgate::ImageShape shape{height, width, channels};
     const size_t pixels = bitgate::c::PixelCount(count, shape);
     std::vector<int32_t> copied(labels, labels + count);
-    if (dtype == BG_UINT8) {
+    const int32_t type = bitgate::c::NumberOf(dtype);
+    if (type == BG_UINT8) {
       *out = new bg_dataset{bitgate::c::CopyOf<uint8_t>(shape, pixels, images, std::move(copied), classes)};
-    } else if (dtype == BG_FLOAT32) {
+    } else if (type == BG_FLOAT32) {
       *out = new bg_dataset{bitgate::c::CopyOf<float>(shape, pixels, images, std::move(copied), classes)};
     } else {
-      throw bitgate::InvalidArgument(kName, ": expected BG_UINT8 or BG_FLOAT32, got ", static_cast<int>(dtype));
+      throw bitgate::InvalidArgument(kName, ": expected BG_UINT8 or BG_FLOAT32, got ", type);
     }
   });
 }

@@ -52,6 +52,15 @@ inline void Require(const char* function, const char* argument, void* pointer) {
   Require(function, argument, static_cast<const void*>(pointer));
 }
 
+// An enumerator as C passed it. It may be any number, and C++ must not read one that is out of range as the enum.
+template <class Enum>
+int32_t NumberOf(const Enum& enumerator) {
+  static_assert(sizeof(Enum) == sizeof(int32_t));
+  int32_t number = 0;
+  std::memcpy(&number, &enumerator, sizeof number);
+  return number;
+}
+
 // Keeps a string until the thread's next one.
 const char* Keep(std::string text);
 

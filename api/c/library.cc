@@ -21,7 +21,7 @@ bg_status bg_check_abi(uint32_t version) {
 const char* bg_version(void) { return bitgate::jobs::kVersion; }
 
 const char* bg_status_name(bg_status status) {
-  switch (status) {
+  switch (bitgate::c::NumberOf(status)) {
     case BG_STATUS_OK:
       return "BG_STATUS_OK";
     case BG_STATUS_INVALID_ARGUMENT:

@@ -80,7 +80,7 @@ bg_status bg_linear(bg_context* context, bg_tensor* x, bg_tensor* w, bg_tensor* 
   return RunOp("bg_linear", context, {{"x", x}, {"w", w}, {"bias", bias, true}}, y,
                [&](Context& context, const Tensors& operands) {
                  return bitgate::Linear(context, operands[0], operands[1], operands[2],
-                                        bitgate::c::CheckedActivation("bg_linear", activation));
+                                        bitgate::c::CheckedActivation("bg_linear", bitgate::c::NumberOf(activation)));
                });
 }
 

@@ -40,8 +40,8 @@ std::shared_ptr<const GateLayout> LayoutOf(const char* function, const bg_gate_s
   return layout;
 }
 
-GateMode CheckedMode(bg_gate_mode mode) {
-  switch (mode) {
+GateMode CheckedMode(const bg_gate_mode& mode) {
+  switch (NumberOf(mode)) {
     case BG_GATES_STOCHASTIC:
       return GateMode::kStochastic;
     case BG_GATES_DETERMINISTIC:
@@ -49,7 +49,7 @@ GateMode CheckedMode(bg_gate_mode mode) {
     case BG_GATES_THRESHOLD:
       return GateMode::kThreshold;
   }
-  throw InvalidArgument("bg_gates: expected a bg_gate_mode, got ", static_cast<int>(mode));
+  throw InvalidArgument("bg_gates: expected a bg_gate_mode, got ", NumberOf(mode));
 }
 
 FixedQuantizer QuantizerOf(const bg_fixed_quantizer* quantizer) {

@@ -6,8 +6,8 @@
 namespace bitgate::c {
 namespace {
 
-DType CheckedDType(const char* function, bg_dtype dtype) {
-  switch (dtype) {
+DType CheckedDType(const char* function, const bg_dtype& dtype) {
+  switch (NumberOf(dtype)) {
     case BG_FLOAT32:
       return DType::kFloat32;
     case BG_INT32:
@@ -17,7 +17,7 @@ DType CheckedDType(const char* function, bg_dtype dtype) {
     case BG_UINT8:
       return DType::kUint8;
   }
-  throw InvalidArgument(function, ": expected a bg_dtype, got ", static_cast<int>(dtype));
+  throw InvalidArgument(function, ": expected a bg_dtype, got ", NumberOf(dtype));
 }
 
 size_t BytesOf(const Tensor& tensor) { return static_cast<size_t>(tensor.size()) * SizeOf(tensor.dtype()); }

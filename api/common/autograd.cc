@@ -59,6 +59,12 @@ void Session::Backward(const Variable& loss, const std::function<void()>& before
   Forget();
 }
 
+std::vector<VariablePtr> Session::Leaves() const {
+  std::vector<VariablePtr> leaves;
+  for (const Leaf& leaf : leaves_) leaves.push_back(leaf.variable);
+  return leaves;
+}
+
 void Session::Forget() {
   tape_.Clear();
   leaves_.clear();

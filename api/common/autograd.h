@@ -72,6 +72,8 @@ class Session {
   // loss that has more than one element or was not recorded here since the last backward. `before_leaves` is called
   // when all gradients are there and no leaf has been touched.
   void Backward(const Variable& loss, const std::function<void()>& before_leaves = {});
+  // The leaves that Backward would add to, for who must keep others from them meanwhile.
+  std::vector<VariablePtr> Leaves() const;
   // Forgets what was recorded.
   void Forget();
 

@@ -33,7 +33,7 @@ struct TrainResult {
 struct TrainingOptions {
   Data data;
   // Last checkpoint; best and log go beside it: BestPath, LogPath. Empty: no files, and no resuming.
-  std::string output;
+  std::string output{};
   Existing existing = Existing::kRefuse;
 };
 

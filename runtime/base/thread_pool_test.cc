@@ -1,5 +1,7 @@
 #include "runtime/base/thread_pool.h"
 
+#include <omp.h>
+
 #include <algorithm>
 #include <atomic>
 #include <limits>
@@ -166,6 +168,20 @@ TEST(ThreadPoolTest, RejectsImpossibleNumbers) {
     }
   }
   EXPECT_EQ(Threads(), 2);
+}
+
+TEST(AdoptedThreadsTest, GivesTheCallersNumberBack) {
+  const int before = Threads();
+  SetThreads(2);
+  std::thread([] {
+    omp_set_num_threads(3);
+    {
+      const AdoptedThreads adopted;
+      EXPECT_EQ(omp_get_max_threads(), 2);
+    }
+    EXPECT_EQ(omp_get_max_threads(), 3);
+  }).join();
+  SetThreads(before);
 }
 
 }  // namespace

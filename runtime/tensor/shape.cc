@@ -16,8 +16,8 @@ void Shape::Assign(const int64_t* dimensions, size_t rank) {
   for (size_t axis = 0; axis < rank; ++axis) {
     const int64_t dimension = dimensions[axis];
     if (dimension < 0) throw InvalidArgument("shape: expected dimensions >= 0, got ", dimension, " at axis ", axis);
-    if (dimension > 0 && size > (int64_t{1} << 62) / dimension) {
-      throw InvalidArgument("shape: expected at most 2^62 elements, got more");
+    if (dimension > 0 && size > (int64_t{1} << 60) / dimension) {
+      throw InvalidArgument("shape: expected at most 2^60 elements, got more");
     }
     size *= dimension == 0 ? 1 : dimension;
     dimensions_[axis] = dimension;

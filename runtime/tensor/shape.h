@@ -17,7 +17,8 @@ class Shape {
 
   Shape() = default;
   Shape(std::initializer_list<int64_t> dimensions);
-  // Throws InvalidArgument for a rank above kMaxRank, a negative dimension, or more than 2^62 elements.
+  // Throws InvalidArgument for a rank above kMaxRank, a negative dimension, or more than 2^60 elements,
+  // so that their bytes can be counted.
   explicit Shape(const std::vector<int64_t>& dimensions);
 
   int rank() const { return rank_; }

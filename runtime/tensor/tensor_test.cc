@@ -24,7 +24,7 @@ TEST(Shape, CountsAndCompares) {
   EXPECT_EQ(Shape({3, 0}).size(), 0);
   EXPECT_NE(Shape({2, 3}), Shape({2, 3, 1}));
   EXPECT_EQ(MessageOf([] { Shape({1, -2}); }), "shape: expected dimensions >= 0, got -2 at axis 1");
-  EXPECT_EQ(MessageOf([] { Shape({1 << 30, 1 << 30, 1 << 30}); }), "shape: expected at most 2^62 elements, got more");
+  EXPECT_EQ(MessageOf([] { Shape({1 << 30, 1 << 30, 1 << 30}); }), "shape: expected at most 2^60 elements, got more");
   EXPECT_EQ(MessageOf([] { Shape({1, 1, 1, 1, 1, 1, 1}); }), "shape: expected rank at most 6, got 7");
 }
 

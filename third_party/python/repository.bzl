@@ -53,15 +53,21 @@ cc_library(
 )
 """
 
+# For extensions with sanitizers (//api/python:module_test.bzl): in the interpreter alone, not in the shells around it.
+_PRELOAD = """if [ -n "$BITGATE_PRELOAD" ]; then
+  export LD_PRELOAD="$BITGATE_PRELOAD" ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0"
+fi
+"""
+
 # Chooses when it runs, not when Bazel looked, so that a virtual environment made later is used at once.
 _LAUNCHER = """#!/bin/sh
-venv={root}/.venv/bin/python3
+{preload}venv={root}/.venv/bin/python3
 [ -x "$venv" ] && exec "$venv" "$@"
 exec /usr/bin/python3 "$@"
 """
 
 _CHOSEN = """#!/bin/sh
-exec {interpreter} "$@"
+{preload}exec {interpreter} "$@"
 """
 
 # One value a line.
@@ -94,7 +100,8 @@ def _python_repository_impl(repository_ctx):
     repository_ctx.symlink(include, "include")
     if pybind11:
         repository_ctx.symlink(pybind11, "pybind11")
-    launcher = _CHOSEN.format(interpreter = chosen) if chosen else _LAUNCHER.format(root = root)
+    launcher = _CHOSEN if chosen else _LAUNCHER
+    launcher = launcher.format(preload = _PRELOAD, interpreter = chosen, root = root)
     repository_ctx.file("python3", launcher, executable = True)
     repository_ctx.file("BUILD", _BUILD)
     repository_ctx.file("python.bzl", "PYTHON = %s\n" % struct(

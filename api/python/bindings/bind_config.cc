@@ -119,8 +119,8 @@ Raises FileNotFoundError, listing the names there are, and ValueError "<path>:<l
                   "A network that comes with Bitgate; the rest is as by default. Raises ValueError.")
       .def("set", Set, py::arg("path"), py::arg("value"), R"(Sets one setting, as the command line does.
 
-set("training.epochs", 10); lists for settings that are lists. Raises ValueError naming the closest known setting, or the
-kind of value that is expected; the configuration then stays as it was.)")
+set("training.epochs", 10); lists for settings that are lists. Raises ValueError naming the closest known setting, or
+the kind of value that is expected; the configuration then stays as it was.)")
       .def("get", Get, py::arg("path"),
            "The value of a setting, its default where it is not set; enumerations by name. Raises ValueError.")
       .def_static("settings", jobs::SettingNames, "Every path that set() takes.")

@@ -143,8 +143,8 @@ Returns [n, p, q, o]. Differentiable. Raises ValueError for shapes and dtypes th
   ops.def("linear", LinearOp, Operand("x"), Operand("w"), py::arg("bias") = py::none(), py::kw_only(),
           py::arg("activation") = py::none(), R"(activation(x w^T + bias).
 
-x [n, in], w [out, in], bias [out] or None; activation None or "relu". Returns [n, out]. Differentiable. Raises ValueError
-for shapes and dtypes that do not fit.)");
+x [n, in], w [out, in], bias [out] or None; activation None or "relu". Returns [n, out]. Differentiable. Raises
+ValueError for shapes and dtypes that do not fit.)");
   ops.def("mat_mul", MatMulOp, Operand("a"), Operand("b"), py::kw_only(), py::arg("transpose_a") = false,
           py::arg("transpose_b") = false, R"(The product of two matrices, each transposed first if asked.
 
@@ -198,7 +198,8 @@ void BindShapes(py::module_& ops) {
       Operand("x"), py::arg("begin"), py::arg("end"),
       "Elements [begin, end) of a tensor of one dimension, without a copy. Any dtype. Differentiable.");
   constexpr char kPool[] = R"(x [n, h, w, c]; kernel, stride (None: the kernel) and padding are one number, or (height,
-width); padding is less than the kernel. Returns [n, p, q, c]. Differentiable. Raises ValueError for what does not fit.)";
+width); padding is less than the kernel. Returns [n, p, q, c]. Differentiable. Raises ValueError for what does not
+fit.)";
   const auto pool = [&](const char* name, auto function, const char* what) {
     ops.def(name, function, Operand("x"), py::arg("kernel") = 2, py::kw_only(), py::arg("stride") = py::none(),
             py::arg("padding") = 0, (std::string(what) + "\n\n" + kPool).c_str());

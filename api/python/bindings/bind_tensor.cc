@@ -205,8 +205,8 @@ forgotten.)");
 TensorClass BindTensor(py::module_& m) {
   TensorClass tensor(m, "Tensor", py::buffer_protocol(), R"(An array on a device that ops compute with and record.
 
-Made by tensor(), from_numpy(), from_dlpack() and by ops. Up to 6 dimensions, row-major; float32 (what ops compute with),
-int32, int8 or uint8. Operators are ops: + - * @ and / by a number, of operands of equal shape (nothing is broadcast).
+Made by tensor(), from_numpy(), from_dlpack() and by ops. Up to 6 dimensions, row-major; float32 (what ops compute
+with), int32, int8 or uint8. Operators are ops: + - * @ and / by a number, of operands of equal shape (nothing is broadcast).
 Ops on a tensor that requires a gradient are recorded, in each thread by itself, until backward() or until nothing holds
 their results any more; under no_grad() they are not. What was computed before a backward() is a constant after it.
 Comparison with == is identity; compare values with numpy().)");

@@ -11,14 +11,14 @@
 
 Beneath are tensors that record what ops do with them (tensor, ops, Tensor.backward), for loops of one's own.
 
-Errors are the usual classes with the library's message, "where: expected ..., got ...": ValueError for a value, shape or
-dtype that is wrong, TypeError for a wrong type, FileNotFoundError, DataError (a ValueError) for damaged files,
-RuntimeError for what does not fit the state (export before freeze, a loss that is not finite), OSError where the operating
-system refuses, MemoryError, NotImplementedError for a device that this build lacks, and Cancelled, BusyError and ForkedError
-(RuntimeErrors).
+Errors are the usual classes with the library's message, "where: expected ..., got ...": ValueError for a value, shape
+or dtype that is wrong, TypeError for a wrong type, FileNotFoundError, DataError (a ValueError) for damaged files,
+RuntimeError for what does not fit the state (export before freeze, a loss that is not finite), OSError where the
+operating system refuses, MemoryError, NotImplementedError for a device that this build lacks, and Cancelled, BusyError
+and ForkedError (RuntimeErrors).
 
-Threads: tensors may be shared, and each thread records by itself; a model or trainer is for one call at a time, and a second
-thread, or a callback that calls back, gets BusyError. Long calls let other threads run and stop at Ctrl-C.
+Threads: tensors may be shared, and each thread records by itself; a model or trainer is for one call at a time, and a
+second thread, or a callback that calls back, gets BusyError. Long calls let other threads run and stop at Ctrl-C.
 """
 
 import atexit as _atexit

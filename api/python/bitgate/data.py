@@ -43,7 +43,8 @@ class Dataset:
     """Labelled images in memory; a copy of what it was made from. Immutable.
 
     Args:
-      images: uint8 or float (kept as float32), finite; [n, height, width, channels], or [n, height, width] of one channel.
+      images: uint8 or float (kept as float32), finite; [n, height, width, channels], or [n, height, width] of one
+        channel.
       labels: [n], of any integer dtype, from 0.
       classes: their number; 0: one more than the largest label.
 

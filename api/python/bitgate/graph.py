@@ -28,9 +28,9 @@ class GraphBuilder:
         x = g.linear(x, 10, weight_bits="float")
         graph = g.build()
 
-    Layers are named conv1, fc1, relu1, ... unless `name` says otherwise. `weight_bits` and `output_bits` say which bit widths
-    a weight or a layer's output may take: some of 0 (weights: channels may be pruned), 2, 4, 8, 16, 32; "float": it is not
-    quantized; None: as by default, any. One number stands for both of (height, width).
+    Layers are named conv1, fc1, relu1, ... unless `name` says otherwise. `weight_bits` and `output_bits` say which bit
+    widths a weight or a layer's output may take: some of 0 (weights: channels may be pruned), 2, 4, 8, 16, 32; "float":
+    it is not quantized; None: as by default, any. One number stands for both of (height, width).
 
     What does not fit is a ValueError that names the node and the attribute, at the latest from build().
     """

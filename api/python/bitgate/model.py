@@ -37,8 +37,8 @@ class Model:
 
     Raises ValueError for a configuration that is out of range, NotImplementedError for a device that this build lacks.
 
-    A model is for one call at a time: another thread, or a callback of the call under way, gets BusyError. copy.deepcopy()
-    and pickle make independent twins.
+    A model is for one call at a time: another thread, or a callback of the call under way, gets BusyError.
+    copy.deepcopy() and pickle make independent twins.
     """
 
     def __init__(self, network: Graph | Config, quantizer: Quantizer | None = None, *, seed: int | None = None,
@@ -75,8 +75,8 @@ class Model:
     def load(cls, path: Path, device: str = "cpu") -> Model:
         """A model from a checkpoint: of save(), of a Trainer, or of the command line.
 
-        Raises FileNotFoundError for one that is missing, DataError for one that is damaged or cut short, RuntimeError for
-        one of another format.
+        Raises FileNotFoundError for one that is missing, DataError for one that is damaged or cut short, RuntimeError
+        for one of another format.
         """
         return cls._wrapped(_core.Model.open(path, device))
 
@@ -86,7 +86,7 @@ class Model:
 
     @property
     def config(self) -> Config:
-        """A copy of the configuration. It can be set to another one of the same network and quantizer (else ValueError)."""
+        """A copy of the configuration. Set it to another of the same network and quantizer (else ValueError)."""
         return self._core.config
 
     @config.setter
@@ -113,7 +113,7 @@ class Model:
         return BitReport(*self._core.bits())
 
     def freeze(self) -> FreezeReport:
-        """Fixes bits and channels, in place. Parameters are then weights, biases and ranges: parameters() are new tensors.
+        """Fixes bits and channels, in place. Parameters are then new tensors: weights, biases and ranges.
 
         Raises RuntimeError if that has happened already, or if the network has not seen data yet.
         """
@@ -182,13 +182,13 @@ class Model:
     def export_onnx(self, path: Path) -> list[str]:
         """Writes the frozen model as ONNX (opset 13) that computes what the model computes.
 
-        Returns sentences on layers that became constants and the like. Raises RuntimeError unless the model is frozen, OSError
-        where the operating system refuses.
+        Returns sentences on layers that became constants and the like. Raises RuntimeError unless the model is frozen,
+        OSError where the operating system refuses.
         """
         return self._core.export_onnx(path)
 
     def parameters(self) -> dict[str, Tensor]:
-        """The parameters by name, as leaves that share the model's memory: the same tensors until freeze() replaces them."""
+        """The parameters by name, as leaves in the model's own memory: the same until freeze() replaces them."""
         return dict(self._core.parameters())
 
     def bounds(self, name: str) -> tuple[float, float]:
@@ -204,9 +204,9 @@ class Model:
     def __call__(self, x: Tensor, train: bool = False, step: int = 0) -> Tensor | tuple[Tensor, Tensor | None]:
         """For loops of one's own: preprocessed images (preprocess()) to logits.
 
-        With `train` gates are drawn, their noise keyed by the configuration's seed and `step`, ops record, and the result is
-        (logits, penalty): the regularizer to add to the loss, None where the method has none. Without, it computes as frozen
-        networks do and records nothing. Raises ValueError for images that do not fit.
+        With `train` gates are drawn, their noise keyed by the configuration's seed and `step`, ops record, and the
+        result is (logits, penalty): the regularizer to add to the loss, None where the method has none. Without, it
+        computes as frozen networks do and records nothing. Raises ValueError for images that do not fit.
         """
         logits, penalty = self._core.forward(x, train, step)
         return (logits, penalty) if train else logits

@@ -1,7 +1,7 @@
 """Differentiable operations on tensors.
 
-Operands are float32 unless said otherwise, contiguous, on one device. Each returns a new tensor, recorded for backward() if an
-operand requires a gradient. Wrong shapes and dtypes are ValueErrors that name the op and the operand.
+Operands are float32 unless said otherwise, contiguous, on one device. Each returns a new tensor, recorded for
+backward() if an operand requires a gradient. Wrong shapes and dtypes are ValueErrors that name the op and the operand.
 """
 
 from bitgate import _core as _core

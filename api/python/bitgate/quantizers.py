@@ -18,7 +18,8 @@ def _set_method(config: Config, method: str) -> None:
 class BayesianBits:
     """Bayesian Bits (van Baalen et al., NeurIPS 2020, arXiv 2005.07093): gates learn bit widths and channels.
 
-    What is None stays as the configuration has it; the values in brackets are those of a configuration that says nothing.
+    What is None stays as the configuration has it; the values in brackets are those of a configuration that says
+    nothing.
 
     Attributes:
       mu: weight of the gate regularizer against the cross-entropy [0.01]; more of it, fewer bits.

@@ -55,7 +55,7 @@ class BitReport:
         return [dict(row) for row in self.rows]
 
     def json(self) -> str:
-        """One line: {"network": ..., "layers": [rows], "totals": {...}}, always with the same keys in the same order."""
+        """One line: {"network": ..., "layers": [rows], "totals": {...}}, keys always in the same order."""
         return self._json
 
     def __len__(self) -> int:

@@ -55,8 +55,8 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, device: st
       requires_grad: whether it is a leaf that backward() gives a grad; float32 only.
       device: "cpu", or "cuda:<index>" in builds that have it.
 
-    Raises ValueError for values that the dtype cannot hold, more than 6 dimensions or another dtype, TypeError for what are
-    no numbers, NotImplementedError for a device that this build lacks.
+    Raises ValueError for values that the dtype cannot hold, more than 6 dimensions or another dtype, TypeError for what
+    are no numbers, NotImplementedError for a device that this build lacks.
     """
     array = numpy.asarray(data)
     wanted = _default_dtype(array)

@@ -25,7 +25,7 @@ OnFreeze = Callable[[FreezeReport], Any]
 
 
 class StepResult(NamedTuple):
-    """What one step gave: mean cross-entropy of the batch, the regularizer, images whose largest logit is at the label."""
+    """What one step gave: the batch's mean cross-entropy, the regularizer, how many images were right."""
 
     loss: float
     penalty: float
@@ -37,7 +37,8 @@ class Run:
     """What Trainer.fit() gives back.
 
     Attributes:
-      accuracy, loss: on the test images, of the network as the last epoch left it; nan if it was stopped before one ended.
+      accuracy, loss: on the test images, of the network as the last epoch left it; nan if it was stopped before one
+        ended.
       bits: the report of bits at the end.
       seconds: that this call took.
       epochs: that this call trained.
@@ -76,8 +77,8 @@ class Run:
 
 
 class Trainer:
-    """Trains a model as its configuration says: gates first, then, if it has a fine_tune part, weights and ranges of the
-    frozen network. A model that is frozen already is fine-tuned.
+    """Trains a model as its configuration says: gates first, then, if it has a fine_tune part, weights and ranges of
+    the frozen network. A model that is frozen already is fine-tuned.
 
     Args:
       model: is trained in place; for one trainer at a time.
@@ -85,17 +86,18 @@ class Trainer:
       epochs: training.epochs of the configuration, fine_tune.epochs for a frozen model; None: as it is there.
       batch_size: training.batch_size; None: as it is there.
       settings: other changes to the configuration, by path: {"training.gates.learning_rate": 0.01}.
-      output: the last checkpoint, NAME.safetensors, with NAME.best.safetensors and NAME.log.jsonl beside it. None: no files.
-      existing: of a run that is at `output` already: "refuse" it (RuntimeError), "resume" where it stands, as if it had never
-        stopped, or "overwrite" it.
+      output: the last checkpoint, NAME.safetensors, with NAME.best.safetensors and NAME.log.jsonl beside it. None: no
+        files.
+      existing: of a run that is at `output` already: "refuse" it (RuntimeError), "resume" where it stands, as if it had
+        never stopped, or "overwrite" it.
       progress: a tqdm bar: "auto" where tqdm is installed and there is a notebook or a terminal, True, or False.
 
-    Raises ValueError for settings and data that do not fit, RuntimeError for a run that is there already or is of another
-    configuration, OSError while another run writes there or where the operating system refuses.
+    Raises ValueError for settings and data that do not fit, RuntimeError for a run that is there already or is of
+    another configuration, OSError while another run writes there or where the operating system refuses.
     """
 
-    def __init__(self, model: Model, data: Data | None = None, epochs: int | None = None, batch_size: int | None = None, *,
-                 settings: Mapping[str, Any] | None = None, output: str | os.PathLike[str] | None = None,
+    def __init__(self, model: Model, data: Data | None = None, epochs: int | None = None, batch_size: int | None = None,
+                 *, settings: Mapping[str, Any] | None = None, output: str | os.PathLike[str] | None = None,
                  existing: Existing = "refuse", progress: Progress = "auto") -> None:
         if not isinstance(model, Model):
             raise TypeError(f"trainer: expected a Model, got {type(model).__name__}")
@@ -128,10 +130,10 @@ class Trainer:
           on_freeze: called with a FreezeReport before the first step of fine-tuning, if the configuration has it.
           progress: as the trainer's; None: that.
 
-        A callback that returns False stops: the result's `stopped` is true, and another fit() goes on. An exception of a
-        callback, and Ctrl-C, reach the caller, with a checkpoint of that moment if there is an output; the training is then
-        as after a stop. Raises RuntimeError for a loss that is not finite, or a model that somebody else has frozen since;
-        OSError where files cannot be written; BusyError if the trainer or its model is in use.
+        A callback that returns False stops: the result's `stopped` is true, and another fit() goes on. An exception of
+        a callback, and Ctrl-C, reach the caller, with a checkpoint of that moment if there is an output; the training
+        is then as after a stop. Raises RuntimeError for a loss that is not finite, or a model that somebody else has
+        frozen since; OSError where files cannot be written; BusyError if the trainer or its model is in use.
         """
         epochs_before = len(self.history)
         start = time.perf_counter()
@@ -164,10 +166,11 @@ class Trainer:
         Args:
           images: raw, as Model.logits() takes them; at least one.
           labels: [n], of an integer dtype.
-          learning_rate_factor: learning rates are the configuration's times this; schedules, a matter of epochs, do not apply.
+          learning_rate_factor: learning rates are the configuration's times this; schedules, a matter of epochs, do not
+            apply.
 
-        Raises ValueError for what does not fit, RuntimeError for a loss that is not finite (parameters are then as before the
-        step) and for a trainer that has begun to fit.
+        Raises ValueError for what does not fit, RuntimeError for a loss that is not finite (parameters are then as
+        before the step) and for a trainer that has begun to fit.
         """
         return StepResult(*self._core.step(self.model._raw(images), raw_labels("step", labels), learning_rate_factor))
 
@@ -206,4 +209,5 @@ def _training(model: Model, data: Data | None, output: str | os.PathLike[str] | 
         if output is not None:
             raise ValueError("trainer: expected data to go with an output, got none")
         return _core.Training.create_stepper(model._core)
-    return _core.Training.create(model._core, data.train._core, data.test._core, "" if output is None else output, existing)
+    path = "" if output is None else output
+    return _core.Training.create(model._core, data.train._core, data.test._core, path, existing)

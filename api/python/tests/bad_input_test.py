@@ -28,7 +28,8 @@ class DataTest(support.Case):
         self.check(ValueError, "2147483647", call=lambda: bg.Dataset(self.images, self.labels.astype(int) + 2**40))
 
     def test_images(self):
-        self.check(ValueError, "uint8 or float32, got int64", call=lambda: bg.Dataset(self.images.astype(int), self.labels))
+        self.check(ValueError, "uint8 or float32, got int64",
+                   call=lambda: bg.Dataset(self.images.astype(int), self.labels))
         self.check(ValueError, "[n, height, width, channels]", call=lambda: bg.Dataset(self.images[0], self.labels))
         self.check(ValueError, call=lambda: bg.Dataset(self.images[:0], self.labels[:0]))
         floats = self.images.astype(numpy.float32)

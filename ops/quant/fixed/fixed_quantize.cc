@@ -1,5 +1,7 @@
 #include "ops/quant/fixed/fixed_quantize.h"
 
+#include <cmath>
+
 #include "ops/operand.h"
 #include "ops/quant/fixed/fixed_quantize_kernels.h"
 #include "runtime/autograd/tape.h"
@@ -35,14 +37,23 @@ const KernelTable<decltype(cpu::scalar::FixedQuantizeBackward)>& BackwardKernels
   return kernels;
 }
 
+void CheckQuantizer(const FixedQuantizer& quantizer) {
+  const auto positive = [](float value) { return value > 0 && std::isfinite(value); };
+  if (!positive(quantizer.range) || (!quantizer.clip_only && !positive(quantizer.scale))) {
+    throw InvalidArgument(kName, ": expected a positive, finite range and scale, got ", quantizer.range, " and ",
+                          quantizer.scale);
+  }
+  if (!(quantizer.low <= quantizer.high) || (!quantizer.clip_only && quantizer.qmin > quantizer.qmax)) {
+    throw InvalidArgument(kName, ": expected low <= high and qmin <= qmax, got ", quantizer.low, ", ", quantizer.high,
+                          " and ", quantizer.qmin, ", ", quantizer.qmax);
+  }
+}
+
 }  // namespace
 
 Tensor FixedQuantize(Context& context, const Tensor& x, const Tensor& range, const Tensor& keep,
                      const FixedQuantizer& quantizer) {
-  if (!(quantizer.range > 0) || (!quantizer.clip_only && !(quantizer.scale > 0))) {
-    throw InvalidArgument(kName, ": expected a positive range and scale, got ", quantizer.range, " and ",
-                          quantizer.scale);
-  }
+  CheckQuantizer(quantizer);
   const FixedInputs in = CheckedInputs(context, x, range, keep);
   Tensor y = Empty(context, x.shape());
   ForwardKernels().For(context.device(), kName)(context.kernel(), y.view(), in, quantizer);
