@@ -101,6 +101,7 @@ typedef struct bg_context bg_context;
 
 /** `device`: "cpu" (or NULL), "cuda:0", ... */
 BG_API bg_status bg_context_create(const char* device, bg_context** out);
+/** Frees the handle; NULL is fine, as for all of these. */
 BG_API void bg_context_free(bg_context* context);
 /** "cpu" or "cuda:<index>". */
 BG_API bg_status bg_context_device(bg_context* context, const char** device);
@@ -126,14 +127,18 @@ BG_API bg_status bg_tensor_borrow(bg_context* context, bg_dtype dtype, int32_t r
                                   void (*release)(void* user_data), void* user_data, bg_tensor** out);
 /** Another handle to the same tensor, so that two threads may read it. */
 BG_API bg_status bg_tensor_create_alias(bg_tensor* tensor, bg_tensor** out);
+/** Frees the handle; the tensor lives on in other handles and records. */
 BG_API void bg_tensor_free(bg_tensor* tensor);
 
+/** The type of its elements. */
 BG_API bg_status bg_tensor_dtype(bg_tensor* tensor, bg_dtype* dtype);
+/** The number of its dimensions, 0 to 6. */
 BG_API bg_status bg_tensor_rank(bg_tensor* tensor, int32_t* rank);
 /** Writes the tensor's sizes to `dims`, which has room for `capacity`, at least the rank. */
 BG_API bg_status bg_tensor_shape(bg_tensor* tensor, int32_t capacity, int64_t* dims);
 /** Number of elements. */
 BG_API bg_status bg_tensor_size(bg_tensor* tensor, int64_t* size);
+/** "cpu" or "cuda:<index>". */
 BG_API bg_status bg_tensor_device(bg_tensor* tensor, const char** device);
 /** The elements, in place; of tensors on the cpu only. Valid as long as the handle. */
 BG_API bg_status bg_tensor_data(bg_tensor* tensor, void** data);
@@ -147,6 +152,7 @@ BG_API bg_status bg_tensor_copy_from(bg_tensor* tensor, const void* data, size_t
 /** Makes a float32 tensor a leaf: ops on it record, and bg_backward() adds to its gradient. Not for the result of an op
  * that has recorded. 0 takes it back. */
 BG_API bg_status bg_tensor_set_requires_grad(bg_tensor* tensor, int32_t requires_grad);
+/** 1 for a leaf, else 0. */
 BG_API bg_status bg_tensor_requires_grad(bg_tensor* tensor, int32_t* requires_grad);
 /** Adds d loss / d leaf to the gradient of every leaf that the loss (one element, computed on `context` since the last
  * backward) depends on, and forgets what was recorded. */
@@ -230,6 +236,7 @@ typedef struct bg_adam_params {
   int64_t step; /**< from 1 */
 } bg_adam_params;
 
+/** Settings of bg_sgd_step(). */
 typedef struct bg_sgd_params {
   uint32_t struct_size;
   int32_t nesterov;
@@ -268,6 +275,7 @@ BG_API bg_status bg_fixed_quantize(bg_context* context, bg_tensor* x, bg_tensor*
 #define BG_GATE_OPEN (-1)
 #define BG_GATE_CLOSED (-2)
 
+/** How bg_gates() makes z of phi. */
 typedef enum bg_gate_mode {
   BG_GATES_STOCHASTIC = 0,    /**< drawn with noise */
   BG_GATES_DETERMINISTIC = 1, /**< hard-concrete without noise */
@@ -281,7 +289,7 @@ typedef struct bg_gate_site {
   int64_t channels;       /**< z2: one gate a channel; 0: none */
   int64_t channel_offset; /**< of their phi */
   int64_t level[4];       /**< of z4 z8 z16 z32: an offset, #BG_GATE_OPEN or #BG_GATE_CLOSED */
-  double cost[5];         /**< c2 c4 c8 c16 c32 of the regularizer */
+  double cost[5];         /**< c2 c4 c8 c16 c32 of the regularizer; without channels its first term is 1, not c2 */
 } bg_gate_site;
 
 /** z of all sites: of each its channels, then its four levels. phi [parameters]; noise [parameters] in (0, 1), for
@@ -302,14 +310,17 @@ typedef struct bg_graph bg_graph;
 /** A graph under construction. */
 typedef struct bg_graph_builder bg_graph_builder;
 
-/** The networks that come with Bitgate: their number, and each one's name. */
+/** The number of networks that come with Bitgate. */
 BG_API bg_status bg_zoo_count(int32_t* count);
+/** The name of network number `index`, from 0. */
 BG_API bg_status bg_zoo_name(int32_t index, const char** name);
 /** One of them. */
 BG_API bg_status bg_graph_create_from_zoo(const char* name, bg_graph** out);
 /** From the text format; `where` (may be NULL) begins messages, "<where>:<line>:<column>: ...". */
 BG_API bg_status bg_graph_create_from_text(const char* text, const char* where, bg_graph** out);
+/** Frees the handle. */
 BG_API void bg_graph_free(bg_graph* graph);
+/** The text that bg_graph_create_from_text() reads back to an equal graph. */
 BG_API bg_status bg_graph_text(bg_graph* graph, const char** text);
 
 /** (x * scale - mean) / std on the raw input. mean and std have `count` values: 0, 1, or one for each channel. */
@@ -328,7 +339,9 @@ typedef struct bg_attribute {
   int32_t count;
 } bg_attribute;
 
+/** A graph of this name, without nodes. */
 BG_API bg_status bg_graph_builder_create(const char* name, bg_graph_builder** out);
+/** Frees the handle. */
 BG_API void bg_graph_builder_free(bg_graph_builder* builder);
 /** The network's input, which nodes call `name` (NULL: "input"). dims: of one image, [height, width, channels] or
  * [features]. `preprocessing` may be NULL. */
@@ -338,9 +351,10 @@ BG_API bg_status bg_graph_builder_input(bg_graph_builder* builder, const char* n
 BG_API bg_status bg_graph_builder_node(bg_graph_builder* builder, const char* name, const char* kind,
                                        const char* const* inputs, int32_t input_count, const bg_attribute* attributes,
                                        int32_t attribute_count);
-/** Which bit widths the weight (the output) of the node added last may take: a subset of 0 (weights: channels may be
+/** Which bit widths the weight of the node added last may take: a subset of 0 (weights: channels may be
  * pruned), 2, 4, 8, 16, 32. None: it is left in float. */
 BG_API bg_status bg_graph_builder_weight_bits(bg_graph_builder* builder, const int32_t* bits, int32_t count);
+/** The same for the output of the node added last. */
 BG_API bg_status bg_graph_builder_output_bits(bg_graph_builder* builder, const int32_t* bits, int32_t count);
 /** Checks the whole and makes a graph of it; the builder stays as it is. */
 BG_API bg_status bg_graph_builder_build(bg_graph_builder* builder, bg_graph** out);
@@ -350,8 +364,9 @@ BG_API bg_status bg_graph_builder_build(bg_graph_builder* builder, bg_graph** ou
 /** What a run is repeated from: network, quantizer, training. The same as the command line's recipes. */
 typedef struct bg_config bg_config;
 
-/** The recipes that come with Bitgate. */
+/** The number of recipes that come with Bitgate. */
 BG_API bg_status bg_recipe_count(int32_t* count);
+/** The name of recipe number `index`, from 0. */
 BG_API bg_status bg_recipe_name(int32_t index, const char** name);
 /** A recipe by its name, or a file. */
 BG_API bg_status bg_config_create_from_recipe(const char* name_or_path, bg_config** out);
@@ -359,9 +374,11 @@ BG_API bg_status bg_config_create_from_recipe(const char* name_or_path, bg_confi
 BG_API bg_status bg_config_create_from_text(const char* text, const char* where, bg_config** out);
 /** A network of the caller's own, everything else as it is by default. */
 BG_API bg_status bg_config_create_from_graph(bg_graph* graph, bg_config** out);
+/** Frees the handle. */
 BG_API void bg_config_free(bg_config* config);
 /** Sets one setting by its path, as the command line does: "training.epochs", "10"; lists have commas. */
 BG_API bg_status bg_config_set(bg_config* config, const char* path, const char* value);
+/** The text that checkpoints carry, and that bg_config_create_from_text() reads back. */
 BG_API bg_status bg_config_text(bg_config* config, const char** text);
 
 /* ---- Data sets -------------------------------------------------------------------------------------------------- */
@@ -369,6 +386,7 @@ BG_API bg_status bg_config_text(bg_config* config, const char** text);
 /** Labelled images in memory. Immutable. */
 typedef struct bg_dataset bg_dataset;
 
+/** The halves of a data set. */
 typedef enum bg_split { BG_SPLIT_TRAIN = 0, BG_SPLIT_TEST = 1 } bg_split;
 
 /** The IDX files of a folder, or Fashion-MNIST of the Debian package if it is NULL. `classes` 0: one more than the
@@ -377,11 +395,13 @@ BG_API bg_status bg_dataset_create_from_folder(const char* folder, bg_split spli
 /** Copies of arrays: raw pixels, uint8 or float32 [count, height, width, channels], finite; labels in [0, classes). */
 BG_API bg_status bg_dataset_create(int64_t count, int64_t height, int64_t width, int64_t channels, bg_dtype dtype,
                                    const void* images, const int32_t* labels, int32_t classes, bg_dataset** out);
+/** Frees the handle. */
 BG_API void bg_dataset_free(bg_dataset* dataset);
 /** Number of images. */
 BG_API bg_status bg_dataset_size(bg_dataset* dataset, int64_t* size);
 /** [height, width, channels]. */
 BG_API bg_status bg_dataset_image_shape(bg_dataset* dataset, int64_t dims[3]);
+/** The number of classes. */
 BG_API bg_status bg_dataset_classes(bg_dataset* dataset, int32_t* classes);
 
 /* ---- Reports ---------------------------------------------------------------------------------------------------- */
@@ -424,18 +444,26 @@ typedef struct bg_frozen_site {
   int64_t changed_codes, codes;    /**< weights: how many codes the one rounding of freezing gives differently */
 } bg_frozen_site;
 
+/** Frees the handle. */
 BG_API void bg_bit_report_free(bg_bit_report* report);
+/** Fills `totals`. */
 BG_API bg_status bg_bit_report_totals(bg_bit_report* report, bg_bit_totals* totals);
+/** Fills `row` with layer number `index`, from 0, in the order of the graph. */
 BG_API bg_status bg_bit_report_row(bg_bit_report* report, int32_t index, bg_bit_row* row);
-/** A table to be read, and one line of JSON. Both live as long as the report. */
+/** A table to be read; it lives as long as the report. */
 BG_API bg_status bg_bit_report_text(bg_bit_report* report, const char** text);
+/** One line of JSON; it lives as long as the report. */
 BG_API bg_status bg_bit_report_json(bg_bit_report* report, const char** json);
 
+/** Frees the handle. */
 BG_API void bg_freeze_report_free(bg_freeze_report* report);
+/** The number of quantized tensors. */
 BG_API bg_status bg_freeze_report_site_count(bg_freeze_report* report, int32_t* count);
+/** Fills `site` with tensor number `index`, from 0, in the order of the graph. */
 BG_API bg_status bg_freeze_report_site(bg_freeze_report* report, int32_t index, bg_frozen_site* site);
-/** Sentences on what could not be kept as it was (layers pruned whole, ...). They live as long as the report. */
+/** The number of sentences on what could not be kept as it was (layers pruned whole, ...). */
 BG_API bg_status bg_freeze_report_note_count(bg_freeze_report* report, int32_t* count);
+/** Sentence number `index`, from 0; it lives as long as the report. */
 BG_API bg_status bg_freeze_report_note(bg_freeze_report* report, int32_t index, const char** note);
 
 /* ---- Models ----------------------------------------------------------------------------------------------------- */
@@ -446,6 +474,7 @@ typedef struct bg_model bg_model;
 /** Called while images go through; anything but 0 stops: the call returns ::BG_STATUS_CANCELLED. */
 typedef int32_t (*bg_images_callback)(void* user_data, int64_t images);
 
+/** What a network makes of a data set. */
 typedef struct bg_evaluation {
   uint32_t struct_size;
   uint32_t reserved;
@@ -460,15 +489,20 @@ BG_API bg_status bg_model_create(bg_config* config, const char* device, bg_model
 BG_API bg_status bg_model_create_from_file(const char* path, const char* device, bg_model** out);
 /** An independent twin. */
 BG_API bg_status bg_model_create_copy(bg_model* model, bg_model** out);
+/** Frees the handle; trainers of the model go on. */
 BG_API void bg_model_free(bg_model* model);
 /** A checkpoint that bg_model_create_from_file(), Python and the command line read. */
 BG_API bg_status bg_model_save(bg_model* model, const char* path);
-/** A copy of the configuration, and another one for the trainings to come: of the same network and quantizer. */
+/** A copy of the configuration. */
 BG_API bg_status bg_model_config(bg_model* model, bg_config** out);
+/** Another configuration for the trainings to come: of the same network and quantizer. */
 BG_API bg_status bg_model_set_config(bg_model* model, bg_config* config);
+/** The network as data. */
 BG_API bg_status bg_model_graph(bg_model* model, bg_graph** out);
+/** 1 if bit widths and channels are fixed, else 0. */
 BG_API bg_status bg_model_is_frozen(bg_model* model, int32_t* frozen);
 
+/** Bits, channels, bit operations and bytes, as freezing would fix them now. */
 BG_API bg_status bg_model_bits(bg_model* model, bg_bit_report** out);
 /** Fixes bit widths and channels. `report` may be NULL. */
 BG_API bg_status bg_model_freeze(bg_model* model, bg_freeze_report** report);
@@ -487,9 +521,9 @@ BG_API bg_status bg_model_logits(bg_model* model, bg_tensor* images, bg_tensor**
  * computes as frozen networks do, records nothing, and *penalty is NULL; `penalty` may be NULL then. */
 BG_API bg_status bg_model_forward(bg_model* model, bg_context* context, bg_tensor* images, int32_t train, uint64_t step,
                                   bg_tensor** logits, bg_tensor** penalty);
-/** The parameters, as leaves that share the model's memory; freezing replaces them. The name lives until the next call
- * on this thread that returns a string. */
+/** The number of parameters; freezing replaces them. */
 BG_API bg_status bg_model_parameter_count(bg_model* model, int32_t* count);
+/** Parameter number `index`, from 0, as a leaf that shares the model's memory, and its name. */
 BG_API bg_status bg_model_parameter(bg_model* model, int32_t index, const char** name, bg_tensor** out);
 /** Writes a frozen model as ONNX (opset 13) that computes what the model computes. `warnings` (may be NULL) gets one
  * sentence a line on layers that became constants and the like. */
@@ -500,14 +534,17 @@ BG_API bg_status bg_model_export_onnx(bg_model* model, const char* path, const c
 /** The training of a model, to its end or in pieces. */
 typedef struct bg_trainer bg_trainer;
 
+/** What becomes of a run that is there already. */
 typedef enum bg_existing {
   BG_EXISTING_REFUSE = 0,   /**< a run that is there already is ::BG_STATUS_FAILED_PRECONDITION */
   BG_EXISTING_RESUME = 1,   /**< go on where it stands, as if it had not stopped; nothing there: begin */
   BG_EXISTING_OVERWRITE = 2 /**< remove it and begin */
 } bg_existing;
 
+/** The two phases of training: gates learn; they are frozen, and weights and ranges go on. */
 typedef enum bg_phase { BG_PHASE_GATES = 0, BG_PHASE_FINE_TUNE = 1 } bg_phase;
 
+/** Where a run leaves its files. */
 typedef struct bg_trainer_options {
   uint32_t struct_size;
   int32_t existing;   /**< ::bg_existing */
@@ -551,6 +588,7 @@ typedef struct bg_callbacks {
   void* user_data;
 } bg_callbacks;
 
+/** What bg_trainer_fit() did. */
 typedef struct bg_train_result {
   uint32_t struct_size;
   int32_t frozen;
@@ -560,6 +598,7 @@ typedef struct bg_train_result {
   double relative_bops;
 } bg_train_result;
 
+/** What bg_trainer_step() did, with the parameters as they were before it. */
 typedef struct bg_step_result {
   uint32_t struct_size;
   uint32_t reserved;
@@ -576,6 +615,7 @@ BG_API bg_status bg_trainer_create_fine_tuner(bg_model* model, bg_dataset* train
                                               const bg_trainer_options* options, bg_trainer** out);
 /** For bg_trainer_step() alone: no data set, no files. The model may be frozen or not. */
 BG_API bg_status bg_trainer_create_stepper(bg_model* model, bg_trainer** out);
+/** Frees the handle; a run that is not at its end can be resumed from its files. */
 BG_API void bg_trainer_free(bg_trainer* trainer);
 /** To the end; returns at once if nothing is left. `callbacks` and `result` may be NULL. */
 BG_API bg_status bg_trainer_fit(bg_trainer* trainer, const bg_callbacks* callbacks, bg_train_result* result);
