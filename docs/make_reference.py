@@ -1,20 +1,22 @@
 """Makes the reference: the C interface by Doxygen from its header's comments, the Python module by pdoc from its docstrings.
 
-    make_reference.py --header=bitgate.h --doxyfile=Doxyfile --output=reference.tar.gz
+    make_reference.py --header=bitgate.h --doxyfile=Doxyfile --wheel=FOLDER --output=reference.tar.gz
 
 Fails for a function, struct or enum of the header, or a public name of the module, without documentation.
 """
 
 import argparse
+import importlib
 import inspect
 import pathlib
 import re
 import subprocess
+import sys
 import tempfile
+import zipfile
 
 import pdoc
 
-import bitgate
 from package import archive
 
 INDEX = """<!DOCTYPE html>
@@ -44,7 +46,7 @@ def undocumented_in_c(header):
 def undocumented_in_python():
     """Public functions, classes, methods and properties without a docstring."""
     names = []
-    for module in (bitgate, bitgate.data, bitgate.models, bitgate.ops):
+    for module in map(importlib.import_module, ("bitgate", "bitgate.data", "bitgate.models", "bitgate.ops")):
         for name in module.__all__:
             value = getattr(module, name)
             members = [(name, value)]
@@ -70,13 +72,18 @@ def make_c(header, doxyfile, folder):
 
 def main():
     parser = argparse.ArgumentParser()
-    for name in ("header", "doxyfile", "output"):
+    for name in ("header", "doxyfile", "wheel", "output"):
         parser.add_argument(f"--{name}", required=True, type=pathlib.Path)
     options = parser.parse_args()
-    missing = undocumented_in_c(options.header) + undocumented_in_python()
-    if missing:
-        raise SystemExit("expected documentation, got none for " + ", ".join(missing))
     with tempfile.TemporaryDirectory() as temporary:
+        # The module as it ships: a dependency of this program would be compiled once more, for the tools' configuration.
+        (wheel,) = options.wheel.glob("*.whl")
+        with zipfile.ZipFile(wheel) as package:
+            package.extractall(pathlib.Path(temporary) / "module")
+        sys.path.insert(0, str(pathlib.Path(temporary) / "module"))
+        missing = undocumented_in_c(options.header) + undocumented_in_python()
+        if missing:
+            raise SystemExit("expected documentation, got none for " + ", ".join(missing))
         folder = pathlib.Path(temporary) / "bitgate-reference"
         folder.mkdir()
         make_c(options.header, options.doxyfile, folder)
