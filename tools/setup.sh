@@ -11,8 +11,8 @@ packages=(
   # Libraries
   libabsl-dev protobuf-compiler libdnnl-dev ocl-icd-opencl-dev libhwy-dev libonnx-dev zlib1g-dev
   nlohmann-json3-dev
-  # Packages, reference
-  patchelf doxygen
+  # Reference
+  doxygen
   # Tests, Python, format
   libgtest-dev libgmock-dev libbenchmark-dev pybind11-dev python3-dev python3-venv clang-format cmake libprotobuf-dev
   # Data: Fashion-MNIST in /usr/share/datasets/fashion-mnist

@@ -131,6 +131,16 @@ class SdkTest(unittest.TestCase):
                          f"c++ -std=c++17 -DUSE_DLOPEN '{source}' {generated} {flags.split('-L')[0]} {system} -ldl -o opened")
         self.assertIn("both work", self.run_command(self.work / "opened", self.lib / "libbitgate.so.0"))
 
+    def test_beside_another_onednn(self):
+        """Which has the names of ours, is linked before or after, and would fail."""
+        (self.work / "other.c").write_text("int dnnl_engine_create(void) { return 3; }\n")
+        self.run_command("cc", "-shared", "-fPIC", "other.c", "-Wl,-soname,libdnnl.so.3", "-o", "libdnnl.so.3")
+        flags = self.run_command("pkg-config", "--cflags", "--libs", "bitgate").strip()
+        other = "-Wl,--no-as-needed,-rpath,. ./libdnnl.so.3"
+        for name, libraries in (("theirs_first", f"{other} {flags}"), ("ours_first", f"{flags} {other}")):
+            self.run_command("sh", "-c", f"c++ -std=c++17 '{self.sdk}/examples/own_loop.cc' {libraries} -o {name}")
+            self.assertIn("step 200", self.run_command(self.work / name))
+
 
 def main():
     parser = argparse.ArgumentParser()

@@ -119,6 +119,9 @@ class WheelTest(unittest.TestCase):
             recorded = {row[0] for row in csv.reader(wheel.read(f"{information.name}/RECORD").decode().splitlines())}
             self.assertEqual(recorded, set(wheel.namelist()))
             self.assertTrue(any(name.endswith("licenses/LICENSE") for name in recorded))
+            openmp = wheel.read(f"{information.name}/licenses/third_party/libgomp.txt").decode()
+            for text in ("GCC RUNTIME LIBRARY EXCEPTION", "END OF TERMS AND CONDITIONS"):
+                self.assertIn(text, openmp)
 
     def test_types_are_seen(self):
         """By a type checker, from outside, through py.typed and the stubs."""

