@@ -1,5 +1,3 @@
-#include <cmath>
-
 #include "api/c/run_op.h"
 #include "ops/conv/conv.h"
 #include "ops/elementwise/elementwise.h"
@@ -22,15 +20,10 @@ Activation CheckedActivation(const char* function, int32_t activation) {
 int64_t OrElse(int64_t value, int64_t otherwise) { return value == 0 ? otherwise : value; }
 double OrElse(double value, double otherwise) { return value == 0 ? otherwise : value; }
 
-// What every optimizer step is told.
-template <class Params>
-void CheckStep(const char* function, const Params& given) {
-  if (!(given.learning_rate > 0) || !std::isfinite(given.learning_rate)) {
-    throw InvalidArgument(function, ": expected a learning_rate above 0, got ", given.learning_rate);
-  }
-  if (!(given.weight_decay >= 0) || !std::isfinite(given.weight_decay)) {
-    throw InvalidArgument(function, ": expected a weight_decay of at least 0, got ", given.weight_decay);
-  }
+// 0 is what a field holds that was forgotten; the rest is the op's to check.
+double CheckedLearningRate(const char* function, double learning_rate) {
+  if (learning_rate > 0) return learning_rate;
+  throw InvalidArgument(function, ": expected a learning_rate above 0, got ", learning_rate);
 }
 
 Conv2dParams ConvParams(const bg_conv2d_params* given) {
@@ -183,10 +176,6 @@ bg_status bg_adam_step(bg_context* context, bg_tensor* parameter, bg_tensor* gra
                  {"second_moment", second_moment}});
     const bg_adam_params given =
         bitgate::c::ReadStruct("bg_adam_step", "params", &Require("bg_adam_step", "params", params));
-    bitgate::c::CheckStep("bg_adam_step", given);
-    if (!(given.epsilon >= 0) || !std::isfinite(given.epsilon)) {
-      throw bitgate::InvalidArgument("bg_adam_step: expected an epsilon of at least 0, got ", given.epsilon);
-    }
     const Tensors operands = call.Values();
     bitgate::ParameterUpdate update;
     update.parameter = operands[0];
@@ -194,7 +183,7 @@ bg_status bg_adam_step(bg_context* context, bg_tensor* parameter, bg_tensor* gra
     update.first_moment = operands[2];
     update.second_moment = operands[3];
     bitgate::AdamOptions options;
-    options.learning_rate = given.learning_rate;
+    options.learning_rate = bitgate::c::CheckedLearningRate("bg_adam_step", given.learning_rate);
     options.beta1 = OrElse(given.beta1, options.beta1);
     options.beta2 = OrElse(given.beta2, options.beta2);
     options.epsilon = OrElse(given.epsilon, options.epsilon);
@@ -210,17 +199,13 @@ bg_status bg_sgd_step(bg_context* context, bg_tensor* parameter, bg_tensor* grad
                 {{"parameter", parameter}, {"gradient", gradient}, {"first_moment", first_moment, true}});
     const bg_sgd_params given =
         bitgate::c::ReadStruct("bg_sgd_step", "params", &Require("bg_sgd_step", "params", params));
-    bitgate::c::CheckStep("bg_sgd_step", given);
-    if (!(given.momentum >= 0 && given.momentum < 1)) {
-      throw bitgate::InvalidArgument("bg_sgd_step: expected a momentum in [0, 1), got ", given.momentum);
-    }
     const Tensors operands = call.Values();
     bitgate::ParameterUpdate update;
     update.parameter = operands[0];
     update.gradient = operands[1];
     update.first_moment = operands[2];
     bitgate::SgdOptions options;
-    options.learning_rate = given.learning_rate;
+    options.learning_rate = bitgate::c::CheckedLearningRate("bg_sgd_step", given.learning_rate);
     options.momentum = given.momentum;
     options.nesterov = given.nesterov != 0;
     options.weight_decay = given.weight_decay;

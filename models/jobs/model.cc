@@ -1,6 +1,7 @@
 #include "models/jobs/model.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "models/data/open.h"
@@ -49,6 +50,19 @@ Shape BatchShape(int64_t images, const Dims& image) {
 // As a Preprocessor counts: what is not [height, width, channels] is one pixel of as many values.
 ImageShape ImageShapeOf(const Dims& input) {
   return input.size() == 3 ? ImageShape{input[0], input[1], input[2]} : ImageShape{1, 1, ElementCount("input", input)};
+}
+
+// Maximums and quantizers swallow a NaN, so that neither the loss nor the logits would tell.
+void CheckFinitePixels(const std::string& where, const Tensor& images) {
+  if (images.size() == 0) return;
+  const float* values = images.data<float>();
+  const int64_t elements = images.size() / images.shape()[0];
+  ParallelFor(images.size(), 1 << 15, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      if (std::isfinite(values[i])) continue;
+      throw InvalidArgument(where, ": expected finite pixel values, got ", values[i], " in image ", i / elements);
+    }
+  });
 }
 
 template <class Raw>
@@ -154,6 +168,7 @@ Tensor Model::Preprocessed(const Tensor& images) {
   if (images.dtype() == DType::kUint8) {
     PreprocessAll(preprocessor, images.data<uint8_t>(), count, out);
   } else if (images.dtype() == DType::kFloat32) {
+    CheckFinitePixels(name_, images);
     PreprocessAll(preprocessor, images.data<float>(), count, out);
   } else {
     throw InvalidArgument(name_, ": expected images of dtype uint8 or float32, got ", ToString(images.dtype()));

@@ -73,7 +73,8 @@ class Model {
   // The test half. A batch size of 0 is the configuration's. Throws as bitgate::Evaluate does.
   EvaluationResult Evaluate(const Data& data, EvaluationOptions options);
   // Raw images (as a data set has them: uint8 or float32, [n, ...input_shape], on the CPU) the way the network wants
-  // them: preprocessed, float32, on its device. Throws InvalidArgument for shapes and dtypes that do not fit.
+  // them: preprocessed, float32, on its device. Throws InvalidArgument for shapes and dtypes that do not fit
+  // and pixels that are not finite.
   Tensor Preprocessed(const Tensor& images);
   // Logits [n, classes] of raw images, as evaluation and the frozen network compute them, in batches of the
   // configuration's evaluation size. `progress` as in EvaluationOptions.

@@ -35,7 +35,8 @@ struct Training::Run {
 
   Model& model;
   TrainingOptions options;
-  std::optional<FileLock> lock;  // of the log, which stays the same file for the whole run
+  // Of the log, which stays the same file for the whole run; until its end.
+  std::optional<FileLock> lock;
   Dataset train, test;
   std::unique_ptr<Trainer> trainer;
   bool started = false;
@@ -124,6 +125,7 @@ TrainResult Training::Run::Fit(const TrainerCallbacks& given) {
   training_images = train.size() - trainer->progress().images;
   const double start = epoch_start = Seconds();
   trainer->Run();
+  lock.reset();  // nothing is left to write
   TrainResult result = Result();
   result.seconds = Seconds() - start;
   return result;

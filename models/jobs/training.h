@@ -41,7 +41,8 @@ struct TrainingOptions {
 // fine-tunes. The model must outlive it.
 class Training {
  public:
-  // From here on the run has its files to itself: another one that has them, in whatever process, is Unavailable.
+  // From here to its end the run has its files to itself: another one that has them, in whatever process, is
+  // Unavailable.
   // Throws FailedPrecondition for a run that is there already and is neither to be resumed nor overwritten; for one
   // with another configuration or other images when resuming; InvalidArgument for data that do not fit.
   Training(Model& model, const TrainingOptions& options);

@@ -79,6 +79,15 @@ std::vector<RowUpdate> CheckUpdates(const Context& context, const char* op, cons
   return rows;
 }
 
+void CheckSettings(const char* op, double learning_rate, double weight_decay) {
+  if (!(learning_rate >= 0) || !std::isfinite(learning_rate)) {
+    throw InvalidArgument(op, ": expected a learning_rate of at least 0, got ", learning_rate);
+  }
+  if (!(weight_decay >= 0) || !std::isfinite(weight_decay)) {
+    throw InvalidArgument(op, ": expected a weight_decay of at least 0, got ", weight_decay);
+  }
+}
+
 }  // namespace
 
 void AdamStep(Context& context, const std::vector<ParameterUpdate>& updates, const AdamOptions& options, int64_t step) {
@@ -86,6 +95,10 @@ void AdamStep(Context& context, const std::vector<ParameterUpdate>& updates, con
   if (!(options.beta1 >= 0 && options.beta1 < 1 && options.beta2 >= 0 && options.beta2 < 1)) {
     throw InvalidArgument("adam_step: expected betas in [0, 1), got ", options.beta1, " and ", options.beta2);
   }
+  if (!(options.epsilon >= 0) || !std::isfinite(options.epsilon)) {
+    throw InvalidArgument("adam_step: expected an epsilon of at least 0, got ", options.epsilon);
+  }
+  CheckSettings("adam_step", options.learning_rate, options.weight_decay);
   const std::vector<RowUpdate> rows = CheckUpdates(context, "adam_step", updates, 2);
   const double correction1 = 1 - std::pow(options.beta1, static_cast<double>(step));
   const double correction2 = 1 - std::pow(options.beta2, static_cast<double>(step));
@@ -105,6 +118,10 @@ void SgdStep(Context& context, const std::vector<ParameterUpdate>& updates, cons
   if (options.nesterov && options.momentum == 0) {
     throw InvalidArgument("sgd_step: expected momentum with nesterov, got momentum 0");
   }
+  if (!(options.momentum >= 0 && options.momentum < 1)) {
+    throw InvalidArgument("sgd_step: expected a momentum in [0, 1), got ", options.momentum);
+  }
+  CheckSettings("sgd_step", options.learning_rate, options.weight_decay);
   const SgdKind kind = options.momentum == 0 ? SgdKind::kPlain
                        : options.nesterov    ? SgdKind::kNesterov
                                              : SgdKind::kMomentum;

@@ -53,6 +53,8 @@ void Translate(std::exception_ptr exception) {
     if (exception) std::rethrow_exception(exception);
   } catch (const Error& error) {
     Raise(ClassOf(error.code()), error.what());
+  } catch (const py::cast_error&) {
+    Raise(PyExc_TypeError, "bitgate: expected an argument of another type, or a smaller number");
   } catch (const Exiting&) {
     PyErr_SetNone(PyExc_SystemExit);
   } catch (const api::BusyError& error) {

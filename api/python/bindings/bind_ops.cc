@@ -7,6 +7,7 @@
 
 #include "api/python/bindings/arguments.h"
 #include "api/python/bindings/bindings.h"
+#include "api/python/bindings/number.h"
 #include "api/python/bindings/sessions.h"
 #include "ops/conv/conv.h"
 #include "ops/elementwise/elementwise.h"
@@ -171,9 +172,10 @@ void BindElementwise(py::module_& ops) {
       Operand("a"), Operand("b"), "a * b element by element, of equal shape (else ValueError). Differentiable.");
   ops.def(
       "scale",
-      [](const TensorHandle& x, float factor) {
+      [](const TensorHandle& x, Number factor) {
         return Apply(
-            1, [&](Context& context, const Tensor& x) { return Scale(context, x, factor); }, x);
+            1, [&](Context& context, const Tensor& x) { return Scale(context, x, static_cast<float>(factor.value)); },
+            x);
       },
       Operand("x"), py::arg("factor"), "factor * x, for a number. Differentiable.");
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "api/python/bindings/bindings.h"
+#include "api/python/bindings/number.h"
 #include "api/python/bindings/sessions.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/elementwise/reshape.h"
@@ -45,16 +46,16 @@ TensorHandle AddTensors(const TensorHandle& a, const TensorHandle& b) {
       1, [](Context& context, const Tensor& x, const Tensor& y) { return Add(context, x, y); }, a, b);
 }
 
-TensorHandle ScaleBy(const TensorHandle& a, double factor) {
+TensorHandle ScaleBy(const TensorHandle& a, Number factor) {
   return Apply(
-      1, [&](Context& context, const Tensor& x) { return Scale(context, x, static_cast<float>(factor)); }, a);
+      1, [&](Context& context, const Tensor& x) { return Scale(context, x, static_cast<float>(factor.value)); }, a);
 }
 
-TensorHandle AddScalar(const TensorHandle& a, double value) {
+TensorHandle AddScalar(const TensorHandle& a, Number value) {
   return Apply(
       1,
       [&](Context& context, const Tensor& x) {
-        const std::vector<float> values(static_cast<size_t>(x.size()), static_cast<float>(value));
+        const std::vector<float> values(static_cast<size_t>(x.size()), static_cast<float>(value.value));
         return Add(context, x, FromHost(context, values, x.shape()));
       },
       a);
@@ -71,12 +72,12 @@ TensorHandle Multiply(const TensorHandle& a, const TensorHandle& b) {
       1, [](Context& context, const Tensor& x, const Tensor& y) { return Mul(context, x, y); }, a, b);
 }
 
-TensorHandle Divide(const TensorHandle& a, double divisor) {
-  if (divisor == 0) {
+TensorHandle Divide(const TensorHandle& a, Number divisor) {
+  if (divisor.value == 0) {
     PyErr_SetString(PyExc_ZeroDivisionError, "tensor: expected a divisor other than 0");
     throw py::error_already_set();
   }
-  return ScaleBy(a, 1 / divisor);
+  return ScaleBy(a, {1 / divisor.value});
 }
 
 TensorHandle Product(const TensorHandle& a, const TensorHandle& b) {
@@ -177,6 +178,9 @@ TensorHandle GetItem(const TensorHandle& self, const py::object& key) {
 // An array would take over and compute without recording.
 py::object RefuseArray(const TensorHandle&, const OtherOperand& operand) {
   const py::object& other = operand.value;
+  if (py::isinstance<api::Variable>(other)) {
+    throw py::type_error("tensor: expected a number to divide by, got a tensor; no op divides by one");
+  }
   if (PyObject_CheckBuffer(other.ptr()) != 0) {
     throw py::type_error("tensor: expected a tensor or a number as the other operand, got " +
                          py::str(py::type::of(other)).cast<std::string>() + "; bitgate.tensor() makes it one");
@@ -190,16 +194,16 @@ void BindOperators(TensorClass& tensor) {
   tensor.def("__radd__", AddScalar, py::is_operator());
   tensor.def("__sub__", Subtract, py::is_operator(), py::arg("other").none(false));
   tensor.def(
-      "__sub__", [](const TensorHandle& a, double value) { return AddScalar(a, -value); }, py::is_operator());
+      "__sub__", [](const TensorHandle& a, Number value) { return AddScalar(a, {-value.value}); }, py::is_operator());
   tensor.def(
-      "__rsub__", [](const TensorHandle& a, double value) { return AddScalar(ScaleBy(a, -1), value); },
+      "__rsub__", [](const TensorHandle& a, Number value) { return AddScalar(ScaleBy(a, {-1}), value); },
       py::is_operator());
   tensor.def("__mul__", Multiply, py::is_operator(), py::arg("other").none(false));
   tensor.def("__mul__", ScaleBy, py::is_operator());
   tensor.def("__rmul__", ScaleBy, py::is_operator());
   tensor.def("__truediv__", Divide, py::is_operator());
   tensor.def(
-      "__neg__", [](const TensorHandle& a) { return ScaleBy(a, -1); }, py::is_operator());
+      "__neg__", [](const TensorHandle& a) { return ScaleBy(a, {-1}); }, py::is_operator());
   tensor.def("__matmul__", Product, py::is_operator(), py::arg("other").none(false));
   for (const char* name : {"__add__", "__radd__", "__sub__", "__rsub__", "__mul__", "__rmul__", "__truediv__",
                            "__rtruediv__", "__matmul__", "__rmatmul__"}) {
@@ -212,6 +216,17 @@ void BindOperators(TensorClass& tensor) {
 void BindTensorMath(TensorClass& tensor) {
   BindOperators(tensor);
   tensor.def("__getitem__", GetItem, py::arg("key"));
+  tensor.def(
+      "__iter__",
+      [](const py::object& self) {
+        if (py::cast<const api::Variable&>(self).value.shape().rank() == 0) {
+          throw py::type_error("tensor: expected at least one dimension to go through, got a scalar");
+        }
+        py::list parts;
+        for (py::ssize_t i = 0; i < static_cast<py::ssize_t>(py::len(self)); ++i) parts.append(self[py::int_(i)]);
+        return py::iter(parts);
+      },
+      "Its parts along the first dimension.");
   tensor.def("reshape", ReshapeArgs, R"(The same elements under another shape, without a copy; one size may be -1.
 
 reshape(2, 3) or reshape([2, 3]). Raises ValueError when the counts differ. Differentiable.)");

@@ -6,6 +6,7 @@ Images are raw: a network's graph says how they are preprocessed.
 from __future__ import annotations
 
 import functools
+import operator
 import os
 from typing import Any
 
@@ -43,8 +44,8 @@ class Dataset:
     """Labelled images in memory; a copy of what it was made from. Immutable.
 
     Args:
-      images: uint8 or float (kept as float32), finite; [n, height, width, channels], or [n, height, width] of one
-        channel.
+      images: uint8 or float (kept as float32), finite; [n, height, width, channels], [n, height, width] of one
+        channel, or [n, features] for a network whose input is flat.
       labels: [n], of any integer dtype, from 0.
       classes: their number; 0: one more than the largest label.
 
@@ -55,6 +56,11 @@ class Dataset:
         pixels = raw_images("data set", images)
         if pixels.ndim == 3:
             pixels = pixels[..., numpy.newaxis]
+        elif pixels.ndim == 2:
+            pixels = pixels[:, numpy.newaxis, numpy.newaxis, :]
+        classes = operator.index(classes)
+        if not 0 <= classes < 1 << 31:
+            raise ValueError(f"data set: expected classes from 0 to {(1 << 31) - 1}, got {classes}")
         self._core = _core.Dataset.from_arrays(pixels, raw_labels("data set", labels), classes)
 
     @classmethod

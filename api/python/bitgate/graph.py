@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
+
+import numpy
 
 from bitgate import _core
 from bitgate._core import Graph
@@ -38,6 +41,7 @@ class GraphBuilder:
     def __init__(self, name: str = "network") -> None:
         self._core = _core.GraphBuilder(name)
         self._names: set[str] = set()
+        self._has_input = False
 
     def input(self, shape: Sequence[int], *, scale: float | None = None, mean: float | Sequence[float] = (),
               std: float | Sequence[float] = (), name: str = "input") -> str:
@@ -45,8 +49,11 @@ class GraphBuilder:
 
         Raw images x become (x * scale - mean) / std; mean and std have one value, or one for each channel.
         """
+        if self._has_input:
+            raise ValueError("graph: expected one input, got a second one")
+        self._has_input = True
         self._names.add(name)
-        return self._core.input(list(shape), scale, _floats(mean), _floats(std), name)
+        return self._core.input(_integers("shape", shape), scale, _floats("mean", mean), _floats("std", std), name)
 
     def conv2d(self, x: str, channels: int, kernel: Pair, *, stride: Pair | None = None, padding: Pair | None = None,
                groups: int | None = None, bias: bool | None = None, name: str | None = None, weight_bits: Bits = None,
@@ -87,8 +94,7 @@ class GraphBuilder:
              output_bits: Bits = None, **attributes: Pair | bool | None) -> str:
         """A layer of any kind with its attributes by the names of graph.proto; None: not set."""
         chosen = self._free_name(_PREFIXES.get(kind, kind)) if name is None else name
-        values = {key: [int(v) for v in ([value] if isinstance(value, int) else value)]
-                  for key, value in attributes.items() if value is not None}
+        values = {key: _integers(key, value) for key, value in attributes.items() if value is not None}
         self._core.node(chosen, kind, [inputs] if isinstance(inputs, str) else list(inputs), values)
         self._names.add(chosen)
         if weight_bits is not None:
@@ -108,8 +114,23 @@ class GraphBuilder:
         return f"{prefix}{number}"
 
 
-def _floats(values: float | Sequence[float]) -> list[float]:
-    return [float(values)] if isinstance(values, (int, float)) else [float(value) for value in values]
+def _integers(name: str, values: Any) -> list[int]:
+    """Of one whole number, also NumPy's, or several."""
+    try:
+        if isinstance(values, (bool, numpy.bool_)):
+            return [int(values)]
+        if numpy.ndim(values) == 0:
+            return [operator.index(values)]
+        return [operator.index(value) for value in values]
+    except TypeError:
+        raise TypeError(f"{name}: expected a whole number or a list of them, got {values!r}") from None
+
+
+def _floats(name: str, values: Any) -> list[float]:
+    try:
+        return [float(value) for value in numpy.atleast_1d(numpy.asarray(values, dtype=numpy.float64))]
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: expected a number or a list of them, got {values!r}") from None
 
 
 def _widths(bits: Sequence[int] | str) -> list[int] | None:
@@ -118,4 +139,6 @@ def _widths(bits: Sequence[int] | str) -> list[int] | None:
         if bits == "float":
             return None
         raise ValueError(f"bits: expected a list of 0, 2, 4, 8, 16, 32, or 'float', got {bits!r}")
-    return [int(width) for width in bits]
+    if numpy.ndim(bits) == 0:
+        raise ValueError(f"bits: expected a list of 0, 2, 4, 8, 16, 32, or 'float', got {bits!r}")
+    return _integers("bits", bits)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import pathlib
 import tempfile
@@ -14,7 +15,7 @@ import numpy.typing
 from bitgate import _core
 from bitgate._core import Config, Graph, Tensor
 from bitgate.data import Data, Dataset, raw_images
-from bitgate.quantizers import Quantizer
+from bitgate.quantizers import BayesianBits, Float, Quantizer
 from bitgate.reports import BitReport, Evaluation, FreezeReport
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class Model:
             raise TypeError(f"model: expected a Graph or a Config, got {type(network).__name__}")
         config = Config.from_graph(network) if isinstance(network, Graph) else network.copy()
         if quantizer is not None:
+            if not isinstance(quantizer, (BayesianBits, Float)):
+                raise TypeError(f"model: expected BayesianBits(...) or Float(), got {quantizer!r}")
             quantizer.apply(config)
         if seed is not None:
             config.set("training.seed", seed)
@@ -119,8 +122,10 @@ class Model:
         """
         return FreezeReport.from_dict(self._core.freeze())
 
-    def fine_tune(self, data: Data, epochs: int | None = None, **options: Any) -> Run:
-        """Trains weights and ranges of the frozen model on: Trainer(self, data, epochs, **options).fit().
+    def fine_tune(self, data: Data, epochs: int | None = None, *, on_epoch: Callable[..., Any] | None = None,
+                  on_step: Callable[..., Any] | None = None, **options: Any) -> Run:
+        """Trains weights and ranges of the frozen model on: Trainer(self, data, epochs, **options), with the callbacks
+        that its fit() takes.
 
         Raises RuntimeError unless it is frozen.
         """
@@ -128,7 +133,7 @@ class Model:
 
         if not self.frozen:
             raise RuntimeError("fine_tune: expected a frozen model, got one whose gates still learn; freeze() it first")
-        return Trainer(self, data, epochs, **options).fit()
+        return Trainer(self, data, epochs, **options).fit(on_epoch=on_epoch, on_step=on_step)
 
     def evaluate(self, data: Data | Dataset, *, batch_size: int = 0, predictions: bool = False,
                  callback: ImagesCallback | None = None) -> Evaluation:
@@ -208,6 +213,11 @@ class Model:
         result is (logits, penalty): the regularizer to add to the loss, None where the method has none. Without, it
         computes as frozen networks do and records nothing. Raises ValueError for images that do not fit.
         """
+        if not isinstance(x, Tensor):
+            raise TypeError(f"model: expected a Tensor, as preprocess() gives, got {type(x).__name__}; predict() and "
+                            "logits() take arrays")
+        if operator.index(step) < 0:
+            raise ValueError(f"model: expected a step of at least 0, got {step}")
         logits, penalty = self._core.forward(x, train, step)
         return (logits, penalty) if train else logits
 
@@ -216,7 +226,7 @@ class Model:
 
     def __reduce__(self) -> tuple[Any, ...]:
         with tempfile.TemporaryDirectory() as folder:
-            path = pathlib.Path(folder, f"{self.graph.name}.safetensors")
+            path = pathlib.Path(folder, f"{self.graph.name[:100]}.safetensors")
             self.save(path)
             return _unpickle, (path.name, path.read_bytes(), self.device)
 

@@ -44,7 +44,7 @@ class BayesianBits:
             if name == "cost_weighting":
                 value = str(value).upper()
             elif name == "initially_closed_bits":
-                value = list(value)
+                value = [value] if isinstance(value, int) else list(value)
             config.set(f"quantizer.{name}", value)
 
 

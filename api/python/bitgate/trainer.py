@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
+import numpy
+
 from bitgate import _core
 from bitgate._core import StepSummary
 from bitgate.data import Data, raw_labels
@@ -112,6 +114,9 @@ class Trainer:
             changes["fine_tune.epochs" if model.frozen else "training.epochs"] = epochs
         if batch_size is not None:
             changes["training.batch_size"] = batch_size
+        path = "fine_tune.epochs" if model.frozen else "training.epochs"
+        if data is not None and path not in changes and not model.config.get(path):
+            raise ValueError(f"trainer: expected epochs=, for the model's configuration has no {path}, got none")
         before = _configure(model, changes)
         try:
             self._core = _training(model, data, output, existing)
@@ -135,19 +140,25 @@ class Trainer:
         is then as after a stop. Raises RuntimeError for a loss that is not finite, or a model that somebody else has
         frozen since; OSError where files cannot be written; BusyError if the trainer or its model is in use.
         """
+        for name, callback in (("on_epoch", on_epoch), ("on_step", on_step), ("on_freeze", on_freeze)):
+            if callback is not None and not callable(callback):
+                raise TypeError(f"fit: expected a function for {name}, got {callback!r}")
         epochs_before = len(self.history)
         start = time.perf_counter()
         bar = Bar(self.progress if progress is None else progress)
 
         def epoch_ended(values: dict[str, Any]) -> Any:
             self.history.append(values)
-            return on_epoch(EpochSummary(**values)) if on_epoch is not None else None
+            return _answer(on_epoch(EpochSummary(**values))) if on_epoch is not None else None
 
         def froze(report: dict[str, Any]) -> Any:
-            return on_freeze(FreezeReport.from_dict(report)) if on_freeze is not None else None
+            return _answer(on_freeze(FreezeReport.from_dict(report))) if on_freeze is not None else None
+
+        def stepped(summary: StepSummary) -> Any:
+            return _answer(on_step(summary)) if on_step is not None else None
 
         try:
-            result = self._core.fit(on_step, epoch_ended, froze, bar.update if bar.shown else None)
+            result = self._core.fit(None if on_step is None else stepped, epoch_ended, froze, bar.update if bar.shown else None)
         finally:
             bar.close()
         seconds = time.perf_counter() - start
@@ -189,6 +200,11 @@ class Trainer:
 
     def __repr__(self) -> str:
         return f"Trainer({self.model!r}, {self.data!r}, {len(self.history)} epochs trained)"
+
+
+def _answer(value: Any) -> Any:
+    """What a callback returned, NumPy's False as Python's."""
+    return False if isinstance(value, numpy.bool_) and not value else value
 
 
 def _configure(model: Model, changes: Mapping[str, Any]) -> _core.Config | None:

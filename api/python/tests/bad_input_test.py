@@ -30,7 +30,7 @@ class DataTest(support.Case):
     def test_images(self):
         self.check(ValueError, "uint8 or float32, got int64",
                    call=lambda: bg.Dataset(self.images.astype(int), self.labels))
-        self.check(ValueError, "[n, height, width, channels]", call=lambda: bg.Dataset(self.images[0], self.labels))
+        self.check(ValueError, "[n, height, width, channels]", call=lambda: bg.Dataset(self.images[0, 0], self.labels))
         self.check(ValueError, call=lambda: bg.Dataset(self.images[:0], self.labels[:0]))
         floats = self.images.astype(numpy.float32)
         floats[0, 0, 0] = numpy.nan
@@ -115,9 +115,15 @@ class StateTest(support.Case):
         net = bg.Model(g.build(), bg.Float())
         trainer = bg.Trainer(net)
         trainer.step(images, labels)
+        net.parameters()["fc1/weight"].numpy()[:] = 1e3
         before = {name: p.numpy().copy() for name, p in net.parameters().items()}
-        nothing = numpy.full((32, 8, 8), numpy.nan)
-        self.check(RuntimeError, "lower learning rate", call=lambda: trainer.step(nothing, labels))
+        huge = numpy.full((32, 8, 8), 3e38)
+        self.check(RuntimeError, "lower learning rate", call=lambda: trainer.step(huge, labels))
+        for value in (numpy.nan, numpy.inf):
+            pixels = numpy.zeros((32, 8, 8))
+            pixels[3, 2, 1] = value
+            self.check(ValueError, "finite pixel", "image 3", call=lambda: trainer.step(pixels, labels))
+            self.check(ValueError, "finite pixel", "image 3", call=lambda: net.predict(pixels))
         for name, p in net.parameters().items():
             numpy.testing.assert_array_equal(p.numpy(), before[name])
         trainer.step(images, labels)
