@@ -2,7 +2,8 @@
 
     make_reference.py --header=bitgate.h --doxyfile=Doxyfile --wheel=FOLDER --output=reference.tar.gz
 
-Fails for a function, struct or enum of the header, or a public name of the module, without documentation.
+Fails for a function, type or macro of the header, or a public name of the module, without documentation of its own, and for
+links to nowhere in the header's.
 """
 
 import argparse
@@ -27,26 +28,26 @@ INDEX = """<!DOCTYPE html>
 </body></html>
 """
 
-DECLARATION = re.compile(r"^(?:BG_API .*?\b(bg_\w+)\(|typedef (?:struct|enum) (\w+) ?\{|#define (BG_\w+) )")
-GUARDS = {"BG_API"}
+# Doxygen's warnings that are none: fields may do without a comment, and BG_API is for the compiler.
+NO_WARNING = re.compile(r"warning: Member (.+ \(variable\) of struct \w+|BG_API \(macro definition\) of file \S+) "
+                        r"is not documented")
 
 
-def undocumented_in_c(header):
-    """Declarations without a comment of Doxygen's right before them."""
-    names, before = [], ""
-    for line in header.read_text(encoding="utf-8").splitlines():
-        found = DECLARATION.match(line)
-        name = found and next(filter(None, found.groups()))
-        if name and name not in GUARDS and not before.rstrip().endswith("*/") and not before.startswith("#define"):
-            names.append(name)
-        before = line
-    return names
+def documentation_of(name, value):
+    """Its own: none that a class inherits, and no signature that a tool wrote."""
+    text = (vars(value).get("__doc__") if inspect.isclass(value) else value.__doc__) or ""
+    lines = text.strip().splitlines()
+    if lines and lines[0].startswith(f"{name}("):
+        lines = lines[1:]
+    return "\n".join(lines).strip()
 
 
-def undocumented_in_python():
-    """Public functions, classes, methods and properties without a docstring."""
+def undocumented_in_python(modules):
+    """Modules, and their public functions, classes, methods and properties, without a docstring."""
     names = []
-    for module in map(importlib.import_module, ("bitgate", "bitgate.data", "bitgate.models", "bitgate.ops")):
+    for module in modules:
+        if not module.__doc__:
+            names.append(module.__name__)
         for name in module.__all__:
             value = getattr(module, name)
             members = [(name, value)]
@@ -54,13 +55,13 @@ def undocumented_in_python():
                 members += [(f"{name}.{key}", member) for key, member in vars(value).items() if not key.startswith("_")]
             for where, member in members:
                 described = inspect.isroutine(member) or inspect.isclass(member) or isinstance(member, property)
-                if described and not inspect.getdoc(member):
+                if described and not documentation_of(where.split(".")[-1], member):
                     names.append(f"{module.__name__}.{where}")
     return names
 
 
 def make_c(header, doxyfile, folder):
-    """The pages in folder/c. Warnings of Doxygen's, a link to nowhere for one, are errors."""
+    """The pages in folder/c. Returns Doxygen's warnings: what has no comment, what a link does not find."""
     settings = folder.parent / "Doxyfile"
     settings.write_text(doxyfile.read_text(encoding="utf-8") +
                         f"INPUT = {header.resolve()}\nOUTPUT_DIRECTORY = {folder}\n"
@@ -68,6 +69,15 @@ def make_c(header, doxyfile, folder):
     process = subprocess.run(["doxygen", settings], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if process.returncode != 0:
         raise SystemExit(process.stdout)
+    return [line for line in process.stdout.splitlines() if line.strip() and not NO_WARNING.search(line)]
+
+
+def make_python(folder):
+    """The pages in folder/python, of the module `bitgate` that Python finds. Returns what has no docstring."""
+    pdoc.render.configure(docformat="google", show_source=False)
+    pdoc.pdoc("bitgate", output_directory=folder / "python")
+    modules = map(importlib.import_module, ("bitgate", "bitgate.data", "bitgate.models", "bitgate.ops"))
+    return [f"expected documentation, got none for {name}" for name in undocumented_in_python(modules)]
 
 
 def main():
@@ -81,16 +91,14 @@ def main():
         with zipfile.ZipFile(wheel) as package:
             package.extractall(pathlib.Path(temporary) / "module")
         sys.path.insert(0, str(pathlib.Path(temporary) / "module"))
-        missing = undocumented_in_c(options.header) + undocumented_in_python()
-        if missing:
-            raise SystemExit("expected documentation, got none for " + ", ".join(missing))
         folder = pathlib.Path(temporary) / "bitgate-reference"
         folder.mkdir()
-        make_c(options.header, options.doxyfile, folder)
-        pdoc.render.configure(docformat="google", show_source=False)
-        pdoc.pdoc("bitgate", output_directory=folder / "python")
+        wrong = make_c(options.header, options.doxyfile, folder) + make_python(folder)
+        if wrong:
+            raise SystemExit("\n".join(wrong))
         (folder / "index.html").write_text(INDEX, encoding="utf-8")
         archive.write_tar_gz(folder, options.output)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -60,7 +60,7 @@ extern "C" {
 
 /** What became of a call. */
 typedef enum bg_status {
-  BG_STATUS_OK = 0,
+  BG_STATUS_OK = 0,               /**< done */
   BG_STATUS_INVALID_ARGUMENT = 1, /**< a value is wrong: a null pointer, a shape, a range, a malformed text */
   BG_STATUS_NOT_FOUND = 2,        /**< a file, a name or a key that should exist does not */
   BG_STATUS_DATA_LOSS = 3,        /**< the bytes of a file are not what its format says */
@@ -271,8 +271,9 @@ typedef struct bg_fixed_quantizer {
 BG_API bg_status bg_fixed_quantize(bg_context* context, bg_tensor* x, bg_tensor* range, bg_tensor* keep,
                                    const bg_fixed_quantizer* quantizer, bg_tensor** y);
 
-/** Where a gate's parameter is, in bg_gate_site: instead of an offset. */
+/** In bg_gate_site, instead of the offset of a gate's parameter: it has none and stays open. */
 #define BG_GATE_OPEN (-1)
+/** The same, and it stays closed. */
 #define BG_GATE_CLOSED (-2)
 
 /** How bg_gates() makes z of phi. */

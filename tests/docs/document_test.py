@@ -1,12 +1,13 @@
-"""A document's code blocks work: DOCUMENT --bitgate=... --sdk=... --wheel=..."""
+"""A document's code blocks work: DOCUMENT --bitgate=... --sdk=... [--wheel=FOLDER, for a document that installs it]"""
 
 import argparse
 import os
 import pathlib
+import shutil
+import struct
 import sys
 import tarfile
 import tempfile
-import struct
 
 import numpy
 
@@ -37,9 +38,19 @@ def environment_of(options, folder):
     programs.mkdir()
     (programs / "python3").symlink_to(sys.executable)
     (programs / "bitgate").symlink_to(options.bitgate)
+    pip = programs / "pip"
+    pip.write_text('#!/bin/sh\nexec python3 -m pip "$@"\n', encoding="utf-8")
+    pip.chmod(0o755)
+    if options.wheel:
+        for wheel in pathlib.Path(options.wheel).glob("*.whl"):
+            shutil.copy(wheel, folder)
     return {
         "PATH": f"{programs}:/usr/bin:/bin",
-        "PYTHONPATH": os.pathsep.join(sys.path),
+        # What the document installs goes before what is there.
+        "PYTHONPATH": os.pathsep.join([str(folder / "installed"), *sys.path]),
+        "PIP_TARGET": str(folder / "installed"),
+        "PIP_NO_INDEX": "1",
+        "PIP_NO_DEPS": "1",
         "PKG_CONFIG_PATH": str(sdk / "lib" / "pkgconfig"),
         "DATA": str(folder / "FOLDER"),
         "HOME": str(folder),
@@ -52,6 +63,7 @@ def main():
     parser.add_argument("document", type=os.path.abspath)
     for name in ("bitgate", "sdk"):
         parser.add_argument(f"--{name}", required=True, type=os.path.abspath)
+    parser.add_argument("--wheel", type=os.path.abspath)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=os.environ.get("TEST_TMPDIR")) as temporary:
         folder = pathlib.Path(temporary)

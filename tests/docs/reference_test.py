@@ -1,5 +1,7 @@
 """The reference is there, for both doors."""
 
+import posixpath
+import re
 import sys
 import tarfile
 import unittest
@@ -30,6 +32,15 @@ class ReferenceTest(unittest.TestCase):
         for link in ("c/bitgate_8h.html", "python/bitgate.html"):
             self.assertIn(f'href="{link}"', index)
             self.page(link)
+
+    def test_links_lead_to_files_of_the_archive(self):
+        with tarfile.open(ARCHIVE) as tar:
+            names = set(tar.getnames())
+            for name in sorted(names):
+                if name.endswith(".html"):
+                    text = re.sub(r"(?s)<script.*?</script>", "", tar.extractfile(name).read().decode())
+                    for link in re.findall(r'(?:href|src)="([^"#:]+)(?:#[^"]*)?"', text):
+                        self.assertIn(posixpath.normpath(posixpath.join(posixpath.dirname(name), link)), names, name)
 
 
 unittest.main()

@@ -9,12 +9,17 @@ import dataclasses
 import os
 import pathlib
 import re
+import signal
 import subprocess
 
 SECONDS = 240
 LANGUAGES = ("sh", "python", "c")
-MAY_BE_LEFT_OUT = re.compile(r"\bbazel\b|tools/(quickstart|test)\.sh")
-NOT_RUN = re.compile(r"^<!-- not run: (\S.*) -->$")
+# At the beginning of a command: a comment does not count.
+MAY_BE_LEFT_OUT = re.compile(r"^(?:[^#\n]*(?:&&|;|\|))?\s*(?:bazel|tools/quickstart\.sh|tools/test\.sh)(?:\s|$)", re.MULTILINE)
+NOT_RUN = re.compile(r"^<!--\s*not run\b:?\s*(.*?)\s*-->$")
+FENCE = re.compile(r"^\s*(?:[-*+>]\s+|\d+[.)]\s+)?(?:```|~~~)")  # also those that only look like one of ours
+# What tells the line of a command that failed without a word.
+TRAP = "set -E; trap 'echo \"{name}, line $LINENO: exit status $?: $BASH_COMMAND\" >&2' ERR; "
 
 
 @dataclasses.dataclass
@@ -35,12 +40,19 @@ class DocumentError(Exception):
 def read_blocks(path):
     """The blocks in their order. Raises DocumentError for a fence that does not end, or a block wrongly left out."""
     blocks, block, before = [], None, ""
-    for number, line in enumerate(pathlib.Path(path).read_text(encoding="utf-8").splitlines(), 1):
+    # Not splitlines(), for which a form feed begins a line too.
+    for number, line in enumerate(pathlib.Path(path).read_text(encoding="utf-8").split("\n"), 1):
         if block is None and line.startswith("```"):
             words = line[3:].split()
-            reason = NOT_RUN.match(before)
+            left_out = NOT_RUN.match(before)
+            if left_out and not left_out[1]:
+                raise DocumentError(f"{path}:{number - 1}: expected a reason, <!-- not run: REASON -->, got none")
             block = Block(words[0] if words else "", words[1] if len(words) > 1 else "", number + 1, "",
-                          reason[1] if reason else "")
+                          left_out[1] if left_out else "")
+        elif block is None and FENCE.match(line):
+            raise DocumentError(f"{path}:{number}: expected a block that begins with ``` at the left margin, got {line!r}")
+        elif block is None and NOT_RUN.match(before):
+            raise DocumentError(f"{path}:{number}: expected a block right behind {before!r}, got {line!r}")
         elif block is not None and line.rstrip() == "```":
             check_block(path, block)
             blocks.append(block)
@@ -55,21 +67,26 @@ def read_blocks(path):
 
 def check_block(path, block):
     """Raises DocumentError for one that is not run and could be, or that nobody knows how to run."""
-    if block.reason and not MAY_BE_LEFT_OUT.search(block.code):
+    if block.reason and not (block.language == "sh" and MAY_BE_LEFT_OUT.search(block.code)):
         raise DocumentError(f"{path}:{block.line}: expected a block that is run, got one left out ({block.reason})")
     if block.language not in LANGUAGES and block.language not in ("", "text") and not block.file:
         raise DocumentError(f"{path}:{block.line}: expected one of {', '.join(LANGUAGES)} or a file's name, got "
                             f"{block.language!r}")
+    if block.file != os.path.basename(block.file):
+        raise DocumentError(f"{path}:{block.line}: expected a file's name without a folder, got {block.file!r}")
 
 
 def program_of(path, blocks, language):
-    """One program whose line numbers are the document's."""
+    """One program whose line numbers are the document's. At its end it leaves a file: none may end it before."""
     name = os.path.basename(path)
     if language == "c":
         return "".join(f'#line {block.line} "{name}"\n{block.code}' for block in blocks)
     lines = []
     for block in blocks:
-        lines += [""] * (block.line - 1 - len(lines)) + block.code.splitlines()
+        lines += [""] * (block.line - 1 - len(lines)) + block.code.split("\n")[:-1]
+    if language == "sh":
+        lines[0] = TRAP.format(name=name) + lines[0]
+    lines.append({"sh": ": >sh.ended", "python": "open('python.ended', 'w').close()"}[language])
     return "\n".join(lines) + "\n"
 
 
@@ -82,23 +99,38 @@ def run_document(path, folder, environment):
     for language in LANGUAGES:
         chosen = [block for block in blocks if block.language == language and not block.file and not block.reason]
         if chosen:
-            run_program(path, folder, environment, language, program_of(path, chosen, language))
+            run_program(path, folder, environment, language, chosen)
     return [f"{os.path.basename(path)}:{block.line}: {block.reason}" for block in blocks if block.reason]
 
 
-def run_program(path, folder, environment, language, text):
-    """Raises DocumentError unless it ends well."""
+def run_program(path, folder, environment, language, chosen):
+    """Raises DocumentError unless it ends well, and at its end."""
     source = folder / f"{os.path.basename(path)}.{language}"
-    source.write_text(text, encoding="utf-8")
+    source.write_text(program_of(path, chosen, language), encoding="utf-8")
     commands = {
         "sh": [["bash", "-euo", "pipefail", source]],
         "python": [["python3", source]],
         "c": [["sh", "-c", f"cc -std=c99 -Wall -Wextra -pedantic -Werror '{source}' -o snippets "
                "$(pkg-config --cflags --libs bitgate)"], ["./snippets"]],
     }
+    where = f"{path}: its {language} blocks (lines {', '.join(str(block.line) for block in chosen)})"
     for command in commands[language]:
-        process = subprocess.run([str(word) for word in command], cwd=folder, env=environment, text=True, check=False,
-                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=SECONDS)
-        if process.returncode != 0:
-            raise DocumentError(f"{path}: its {language} blocks failed with exit status {process.returncode}; line numbers "
-                                f"are the document's\n{process.stdout[-6000:]}")
+        status, output = run_command([str(word) for word in command], folder, environment)
+        if status != "exit status 0":
+            raise DocumentError(f"{where} failed: {status}; line numbers are the document's\n{output[-6000:]}")
+    if language != "c" and not (folder / f"{language}.ended").exists():
+        raise DocumentError(f"{where}: expected the last to be run to its end, got exit status 0 before")
+
+
+def run_command(command, folder, environment):
+    """How it ended, and what it wrote. One that does not end is killed with its children."""
+    with open(folder / "snippets.output", "w+", encoding="utf-8", errors="replace") as output:
+        with subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output,
+                              stderr=subprocess.STDOUT, start_new_session=True) as process:
+            try:
+                status = f"exit status {process.wait(SECONDS)}"
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                status = f"no end within {SECONDS} s"
+        output.seek(0)
+        return status, output.read()
