@@ -24,15 +24,16 @@
  * thread that returns one (bg_last_error_message() apart), or as long as the handle where that is said.
  *
  * Threads. Different handles may be used at once; one handle is for one thread at a time. A second thread, or a
- * callback that calls back into a handle of the call that runs it, gets ::BG_STATUS_BUSY. The number of threads that
- * the library itself uses is the process's (bg_set_threads()).
+ * callback that calls back into a handle of the call that runs it, gets ::BG_STATUS_BUSY. Handles that share memory (a
+ * model and its parameters, a tensor and what was reshaped or sliced of it) count as one where one of them is written.
+ * The number of threads that the library itself uses is the process's (bg_set_threads()).
  *
  * Fork. A child that is forked after the first use of the library gets ::BG_STATUS_FORKED from every call, and freeing
  * handles in it does nothing.
  *
- * Structs begin with `struct_size`: set it to sizeof the struct, and what is not meant otherwise to 0:
- * `bg_step_result result = {.struct_size = sizeof result};`. A struct that grows keeps its older, shorter form valid.
- * Enumerators have fixed numbers.
+ * Structs (but ::bg_attribute) begin with `struct_size`: set it to sizeof the struct, and what is not meant otherwise
+ * to 0: `bg_step_result result = {.struct_size = sizeof result};`. A struct that grows keeps its older, shorter form
+ * valid. Enumerators have fixed numbers.
  *
  * The library never prints, never exits and never installs signal handlers. Files are written beside and renamed:
  * whole or not at all.
@@ -121,11 +122,11 @@ typedef struct bg_tensor bg_tensor;
 BG_API bg_status bg_tensor_create(bg_context* context, bg_dtype dtype, int32_t rank, const int64_t* dims,
                                   const void* data, bg_tensor** out);
 /** A tensor in the caller's memory, without a copy; contexts on the cpu only. `data` is aligned for its type. When the
- * last handle, view or record of it goes, `release` (may be NULL) is called with `user_data`; the memory must live
- * until then. On failure `release` is not called. */
+ * last handle, view or record of it goes, `release` (may be NULL; it must not throw) is called with `user_data`; the
+ * memory must live until then. On failure `release` is not called. */
 BG_API bg_status bg_tensor_borrow(bg_context* context, bg_dtype dtype, int32_t rank, const int64_t* dims, void* data,
                                   void (*release)(void* user_data), void* user_data, bg_tensor** out);
-/** Another handle to the same tensor, so that two threads may read it. */
+/** Another handle to the same elements, so that two threads may read them: a constant, without gradient or history. */
 BG_API bg_status bg_tensor_create_alias(bg_tensor* tensor, bg_tensor** out);
 /** Frees the handle; the tensor lives on in other handles and records. */
 BG_API void bg_tensor_free(bg_tensor* tensor);
@@ -155,7 +156,9 @@ BG_API bg_status bg_tensor_set_requires_grad(bg_tensor* tensor, int32_t requires
 /** 1 for a leaf, else 0. */
 BG_API bg_status bg_tensor_requires_grad(bg_tensor* tensor, int32_t* requires_grad);
 /** Adds d loss / d leaf to the gradient of every leaf that the loss (one element, computed on `context` since the last
- * backward) depends on, and forgets what was recorded. */
+ * backward) depends on, and forgets what was recorded. Ops keep their operands by reference: what is written into one
+ * between the op and this (a copy, an optimizer step) is what the gradient is computed with. What was recorded is kept
+ * as long as one result of it is. */
 BG_API bg_status bg_backward(bg_context* context, bg_tensor* loss);
 /** A new handle to the leaf's gradient; *out is NULL if no backward has reached it. */
 BG_API bg_status bg_tensor_gradient(bg_tensor* tensor, bg_tensor** out);

@@ -64,9 +64,14 @@ int32_t NumberOf(const Enum& enumerator) {
 // Keeps a string until the thread's next one.
 const char* Keep(std::string text);
 
-// The size that a struct had when it first appeared, below which it is none: specialise it when a struct grows.
+// The size that a struct had when it first appeared, below which it is none.
 template <class T>
-inline constexpr size_t kFirstSize = sizeof(T);
+inline constexpr size_t kFirstSize = T::has_no_line_in_first_sizes_inc;
+#define BG_FIRST_SIZE(type, size) \
+  template <>                     \
+  inline constexpr size_t kFirstSize<type> = size;
+#include "api/c/first_sizes.inc"
+#undef BG_FIRST_SIZE
 
 template <class T>
 void CheckStructSize(const char* function, const char* argument, const T& given) {

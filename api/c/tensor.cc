@@ -6,6 +6,9 @@
 namespace bitgate::c {
 namespace {
 
+static_assert(BG_FLOAT32 == static_cast<int>(DType::kFloat32) && BG_INT32 == static_cast<int>(DType::kInt32) &&
+              BG_INT8 == static_cast<int>(DType::kInt8) && BG_UINT8 == static_cast<int>(DType::kUint8));
+
 DType CheckedDType(const char* function, const bg_dtype& dtype) {
   switch (NumberOf(dtype)) {
     case BG_FLOAT32:

@@ -104,8 +104,12 @@ class Callbacks {
     return callbacks;
   }
 
-  void RethrowWhatWasThrown() const {
-    if (thrown_) std::rethrow_exception(thrown_);
+  // Instead of the error that training ended with; a checkpoint that could not be written is told as well.
+  void RethrowWhatWasThrown(const Error& ended) const {
+    if (thrown_.empty()) return;
+    const bool stopped = ended.code() == absl::StatusCode::kCancelled;
+    throw Internal("callback: expected no exception, got: ", thrown_,
+                   stopped ? "" : "; and then: ", stopped ? "" : ended.what());
   }
 
  private:
@@ -114,23 +118,23 @@ class Callbacks {
     try {
       return call() == 0;
     } catch (const std::exception& error) {
-      thrown_ = std::make_exception_ptr(Internal("callback: expected no exception, got: ", error.what()));
+      thrown_ = std::string("an exception: ") + error.what();
     } catch (...) {
-      thrown_ = std::make_exception_ptr(Internal("callback: expected no exception, got one of an unknown type"));
+      thrown_ = "one of an unknown type";
     }
     return false;
   }
 
   bg_callbacks given_;
-  std::exception_ptr thrown_;
+  std::string thrown_;  // empty: nothing
 };
 
 jobs::TrainResult Fit(jobs::Training& training, const bg_callbacks* given) {
   Callbacks callbacks(ReadStruct("bg_trainer_fit", "callbacks", given));
   try {
     return training.Fit(callbacks.Forwarding());
-  } catch (const Error&) {
-    callbacks.RethrowWhatWasThrown();
+  } catch (const Error& error) {
+    callbacks.RethrowWhatWasThrown(error);
     throw;
   }
 }

@@ -1,5 +1,7 @@
 #include "api/common/autograd.h"
 
+#include <utility>
+
 #include "runtime/base/error.h"
 #include "runtime/kernel/accumulate.h"
 #include "runtime/tensor/copy.h"
@@ -32,10 +34,11 @@ void Session::WatchNetwork(Network& network, const std::vector<ParameterVariable
   }
 }
 
-void Session::AddGradient(const Leaf& leaf) {
+// A leaf may have been watched more than once since the last backward, so sums go on from those made before.
+void Session::AddGradient(const Leaf& leaf, std::map<Variable*, Tensor>* sums) {
   const Tensor gradient = tape_.Gradient(leaf.watched);
   if (!gradient.defined()) return;
-  Tensor& sum = leaf.variable->gradient;
+  Tensor& sum = sums->emplace(leaf.variable.get(), leaf.variable->gradient).first->second;
   // What is handed out is nobody else's: the tape may have given one tensor to several leaves. And it is never added
   // into, for whoever holds it would see it change.
   if (!sum.defined()) {
@@ -53,9 +56,19 @@ void Session::Backward(const Variable& loss, const std::function<void()>& before
     throw InvalidArgument("backward: expected a loss that ops computed from a tensor that requires a gradient, since ",
                           "the last backward, got shape ", loss.value.shape(), " without such a history");
   }
-  tape_.Backward(context_, loss.value);
-  if (before_leaves) before_leaves();
-  for (const Leaf& leaf : leaves_) AddGradient(leaf);
+  if (loss.value.size() != 1) {
+    throw InvalidArgument("backward: expected a loss of one element, got shape ", loss.value.shape());
+  }
+  std::map<Variable*, Tensor> sums;
+  try {
+    tape_.Backward(context_, loss.value);
+    if (before_leaves) before_leaves();
+    for (const Leaf& leaf : leaves_) AddGradient(leaf, &sums);
+  } catch (...) {
+    Forget();  // half of the record is gone: another backward would give half of the gradients
+    throw;
+  }
+  for (auto& [variable, sum] : sums) variable->gradient = std::move(sum);
   Forget();
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -69,8 +70,9 @@ class Session {
   VariablePtr Wrap(const Tensor& value);
 
   // Adds d loss / d leaf to the gradient of every leaf, and forgets what was recorded. Throws InvalidArgument for a
-  // loss that has more than one element or was not recorded here since the last backward. `before_leaves` is called
-  // when all gradients are there and no leaf has been touched.
+  // loss that has more than one element or was not recorded here since the last backward. On a failure no gradient
+  // changes, and what was recorded is forgotten if the walk had begun. `before_leaves` is called when all gradients are
+  // there and no leaf has been touched.
   void Backward(const Variable& loss, const std::function<void()>& before_leaves = {});
   // The leaves that Backward would add to, for who must keep others from them meanwhile.
   std::vector<VariablePtr> Leaves() const;
@@ -84,7 +86,7 @@ class Session {
   };
 
   void ForgetIfUnreachable();
-  void AddGradient(const Leaf& leaf);
+  void AddGradient(const Leaf& leaf, std::map<Variable*, Tensor>* sums);
 
   Context context_;
   Tape tape_;

@@ -66,5 +66,31 @@ TEST_F(SessionTest, WithoutRecordingThereIsNothingToWalkBack) {
   EXPECT_THROW(session.Backward(*old), Error);  // from before the last backward
 }
 
+TEST_F(SessionTest, AFailedBackwardChangesNoGradientAndCannotBeTriedAgain) {
+  const VariablePtr a = Leaf({1, 2}), b = Leaf({3, 5});
+  const VariablePtr broken = session.Record([&] {
+    const Tensor x = session.Operand(a);
+    Tensor y = Clone(session.context(), x);
+    RecordOp(session.context(), {&x}, y,
+             [](Context&, const Tensor&, GradientSink&) { throw ResourceExhausted("no memory"); });
+    return y;
+  });
+  const VariablePtr loss = Total(Product(broken, b));
+  EXPECT_THROW(session.Backward(*loss), Error);
+  EXPECT_FALSE(a->gradient.defined());
+  EXPECT_FALSE(b->gradient.defined());
+  EXPECT_THROW(session.Backward(*loss), Error);
+  session.Backward(*Total(Product(a, b)));
+  EXPECT_EQ(Values(a->gradient), (std::vector<float>{3, 5}));
+}
+
+TEST_F(SessionTest, ALossOfManyElementsLeavesTheRecord) {
+  const VariablePtr a = Leaf({1, 2});
+  const VariablePtr many = Product(a, a);
+  EXPECT_THROW(session.Backward(*many), Error);
+  session.Backward(*Total(many));
+  EXPECT_EQ(Values(a->gradient), (std::vector<float>{2, 4}));
+}
+
 }  // namespace
 }  // namespace bitgate::api

@@ -45,8 +45,8 @@ struct Training::Run {
   const TrainerCallbacks* callbacks = nullptr;
   int64_t epochs = 0;
   double epoch_start = 0;
-  int64_t training_images = 0;  // of the epoch that are still to come when it begins, or is resumed
-  std::optional<EpochSummary> last;
+  int64_t training_images = 0;       // of the epoch that are still to come when it begins, or is resumed
+  std::optional<EpochSummary> last;  // of all calls
 };
 
 Training::Run::Run(Model& model, const TrainingOptions& options)
@@ -121,7 +121,6 @@ TrainResult Training::Run::Fit(const TrainerCallbacks& given) {
   started = true;
   callbacks = &given;
   epochs = 0;
-  last.reset();
   training_images = train.size() - trainer->progress().images;
   const double start = epoch_start = Seconds();
   trainer->Run();

@@ -22,7 +22,8 @@ class Stepper {
   Stepper(Network& network, const TrainerOptions& options);
 
   // images and labels as in StepInputs; n at least 1. Throws InvalidArgument for shapes, labels or a factor that do not
-  // fit, and FailedPrecondition for a loss that is not finite: parameters are then as before the step.
+  // fit, and FailedPrecondition for a loss that is not finite: parameters are then as before the step, but for
+  // ranges that the first batch of all decides.
   StepResult Step(const Tensor& images, const Tensor& labels, double learning_rate_factor = 1);
 
   int64_t steps() const { return steps_; }  // taken

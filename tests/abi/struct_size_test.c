@@ -15,6 +15,13 @@ static void* longer(const void* known, size_t size) {
   return bytes;
 }
 
+/* The least struct_size that a struct is taken with. */
+enum {
+#define BG_FIRST_SIZE(type, size) first_##type = size,
+#include "api/c/first_sizes.inc"
+#undef BG_FIRST_SIZE
+};
+
 /* Of a struct that is read: nothing said, one byte short, longer with zeros, longer with something. `given` is what the
  * call names it. */
 #define READ(type, values, given, call)             \
@@ -25,7 +32,7 @@ static void* longer(const void* known, size_t size) {
     type* more = NULL;                              \
     changed.struct_size = 0;                        \
     CHECK_INVALID("struct_size of at least", call); \
-    changed.struct_size = sizeof(type) - 1;         \
+    changed.struct_size = first_##type - 1;         \
     CHECK_INVALID("struct_size of at least", call); \
     given = more = longer(&known, sizeof(type));    \
     CHECK_OK(call);                                 \
@@ -43,7 +50,7 @@ static void* longer(const void* known, size_t size) {
     memset(&known, 0x5a, sizeof known);                                                         \
     known.struct_size = 0;                                                                      \
     CHECK_INVALID("struct_size of at least", call);                                             \
-    known.struct_size = sizeof(type) - 1;                                                       \
+    known.struct_size = first_##type - 1;                                                       \
     CHECK_INVALID("struct_size of at least", call);                                             \
     for (size_t i = sizeof(uint32_t); i < sizeof(type); ++i) CHECK(((char*)&known)[i] == 0x5a); \
     given = longer(&known, sizeof(type));                                                       \

@@ -25,8 +25,7 @@ constexpr const char* kFresh<dlpack::ManagedVersioned> = "dltensor_versioned";
 template <>
 constexpr const char* kUsed<dlpack::ManagedVersioned> = "used_dltensor_versioned";
 
-// -- Out
-// ---------------------------------------------------------------------------------------------------------------
+// -- Out -------------------------------------------------------------------------------------------
 
 dlpack::DataType TypeOf(DType dtype) {
   const auto bits = static_cast<uint8_t>(8 * SizeOf(dtype));
@@ -90,8 +89,7 @@ py::capsule Export(const TensorHandle& self, const py::object& stream, const py:
   return versioned ? ExportAs<dlpack::ManagedVersioned>(tensor) : ExportAs<dlpack::Managed>(tensor);
 }
 
-// -- In
-// ----------------------------------------------------------------------------------------------------------------
+// -- In --------------------------------------------------------------------------------------------
 
 DType DTypeOf(const dlpack::DataType& type) {
   for (DType dtype : {DType::kFloat32, DType::kInt32, DType::kInt8, DType::kUint8}) {

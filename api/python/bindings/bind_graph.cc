@@ -43,8 +43,7 @@ py::list Nodes(const Graph& graph) {
   return nodes;
 }
 
-// -- Building
-// ----------------------------------------------------------------------------------------------------------
+// -- Building --------------------------------------------------------------------------------------
 
 std::string Input(GraphBuilder& builder, const std::vector<int64_t>& shape, std::optional<double> scale,
                   const std::vector<double>& mean, const std::vector<double>& std, const std::string& name) {

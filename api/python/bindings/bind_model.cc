@@ -77,8 +77,7 @@ auto Interruptibly(const ModelHandle& self, const py::object& callback, const Wo
   }
 }
 
-// -- Verbs
-// -------------------------------------------------------------------------------------------------------------
+// -- Verbs -----------------------------------------------------------------------------------------
 
 py::tuple Bits(const ModelHandle& self) {
   const BitReport report = With(self, [](jobs::Model& model) { return model.Bits(); });
@@ -136,8 +135,7 @@ std::vector<std::string> ExportOnnx(const ModelHandle& self, const std::filesyst
   return With(self, [&](jobs::Model& model) { return model.ExportOnnx(path.string()).warnings; });
 }
 
-// -- Own loops
-// ---------------------------------------------------------------------------------------------------------
+// -- Own loops -------------------------------------------------------------------------------------
 
 py::list Parameters(const ModelHandle& self) {
   const Entry entry;
@@ -172,8 +170,7 @@ py::tuple Forward(const ModelHandle& self, const TensorHandle& images, bool trai
                         result.penalty == nullptr ? py::none() : py::cast(TensorHandle(result.penalty)));
 }
 
-// -- Names
-// -------------------------------------------------------------------------------------------------------------
+// -- Names -----------------------------------------------------------------------------------------
 
 using ModelClass = py::class_<ModelCore, ModelHandle>;
 

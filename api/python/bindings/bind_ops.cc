@@ -88,8 +88,7 @@ int64_t CountCorrectOp(const TensorHandle& logits, const TensorHandle& labels) {
   return CountCorrect(session.context(), logits->value, labels->value);
 }
 
-// -- Optimizer steps
-// ---------------------------------------------------------------------------------------------------
+// -- Optimizer steps -------------------------------------------------------------------------------
 
 Tensor ValueOf(const TensorHandle& tensor) { return tensor.get() == nullptr ? Tensor() : tensor->value.Detached(); }
 
@@ -124,8 +123,7 @@ void SgdStepOp(const TensorHandle& parameter, const TensorHandle& gradient, cons
   SgdStep(context, updates, {learning_rate, momentum, nesterov, weight_decay});
 }
 
-// -- Names
-// -------------------------------------------------------------------------------------------------------------
+// -- Names -----------------------------------------------------------------------------------------
 
 void BindProducts(py::module_& ops) {
   ops.def("conv2d", Conv2dOp, Operand("x"), Operand("w"), py::arg("bias") = py::none(), py::kw_only(),

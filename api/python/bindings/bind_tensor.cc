@@ -16,8 +16,7 @@
 namespace bitgate::python {
 namespace {
 
-// -- What it is
-// --------------------------------------------------------------------------------------------------------
+// -- What it is ------------------------------------------------------------------------------------
 
 py::tuple ShapeTuple(const api::Variable& self) {
   const Shape& shape = self.value.shape();
@@ -86,8 +85,7 @@ std::string Repr(const py::object& self) {
   return out.str();
 }
 
-// -- New tensors
-// -------------------------------------------------------------------------------------------------------
+// -- New tensors -----------------------------------------------------------------------------------
 
 TensorHandle NewTensor(const Tensor& value) {
   auto variable = std::make_shared<api::Variable>();
@@ -132,8 +130,7 @@ TensorHandle CloneOf(const TensorHandle& self) {
       self);
 }
 
-// -- Autograd
-// ----------------------------------------------------------------------------------------------------------
+// -- Autograd --------------------------------------------------------------------------------------
 
 void Backward(const TensorHandle& loss) {
   const Entry entry;

@@ -38,8 +38,7 @@ namespace {
 
 constexpr int64_t kProductWeight = 16;  // work of a matrix product for each element of its operands, roughly
 
-// -- Arithmetic
-// --------------------------------------------------------------------------------------------------------
+// -- Arithmetic ------------------------------------------------------------------------------------
 
 TensorHandle AddTensors(const TensorHandle& a, const TensorHandle& b) {
   return Apply(
@@ -85,8 +84,7 @@ TensorHandle Product(const TensorHandle& a, const TensorHandle& b) {
       kProductWeight, [](Context& context, const Tensor& x, const Tensor& y) { return MatMul(context, x, y); }, a, b);
 }
 
-// -- Views
-// -------------------------------------------------------------------------------------------------------------
+// -- Views -----------------------------------------------------------------------------------------
 
 TensorHandle ReshapeTo(const TensorHandle& self, std::vector<int64_t> dims) {
   int64_t known = 1, unknown = -1;

@@ -53,8 +53,7 @@ TrainerHandle CreateStepper(const ModelHandle& model) {
   return Created(model, [](jobs::Model& m) { return std::make_unique<jobs::Training>(m); });
 }
 
-// -- Fitting
-// -----------------------------------------------------------------------------------------------------------
+// -- Fitting ---------------------------------------------------------------------------------------
 
 // Leaves Trainer::Run between two epochs or phases, from where another one goes on.
 struct StopHere : std::exception {};

@@ -100,10 +100,9 @@ struct Exported {
   std::array<Py_ssize_t, Shape::kMaxRank> shape, strides;
 };
 
-int GetBuffer(PyObject* object, Py_buffer* view, int flags) {
+int FillBuffer(PyObject* object, Py_buffer* view, int flags) {
   const Tensor& tensor = py::handle(object).cast<const api::Variable&>().value;
   if (tensor.device() != Device{} || !tensor.contiguous()) {
-    view->obj = nullptr;
     PyErr_SetString(PyExc_BufferError, "tensor: expected one on the cpu, got one on another device");
     return -1;
   }
@@ -127,6 +126,17 @@ int GetBuffer(PyObject* object, Py_buffer* view, int flags) {
   view->suboffsets = nullptr;
   view->internal = exported;
   return 0;
+}
+
+// What Python calls knows no C++ exceptions.
+int GetBuffer(PyObject* object, Py_buffer* view, int flags) {
+  view->obj = nullptr;
+  try {
+    return FillBuffer(object, view, flags);
+  } catch (const std::exception& error) {
+    PyErr_SetString(PyExc_BufferError, error.what());
+    return -1;
+  }
 }
 
 void ReleaseBuffer(PyObject*, Py_buffer* view) { delete static_cast<Exported*>(view->internal); }
