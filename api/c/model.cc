@@ -171,9 +171,7 @@ bg_status bg_model_logits(bg_model* model, bg_tensor* images, bg_tensor** logits
     const VariablePtr variable = Require("bg_model_logits", "images", images).variable;
     const Hold hold("bg_model_logits", {&variable->exclusive});
     Require("bg_model_logits", "logits", logits);
-    auto result = std::make_shared<bitgate::api::Variable>();
-    result->value = core.model->Logits(variable->value);
-    *logits = NewTensor(std::move(result));
+    *logits = NewTensor(bitgate::api::NewVariable(core.model->Logits(variable->value)));
   });
 }
 

@@ -35,11 +35,7 @@ Tensor Checked(const char* function, const Tensor& tensor, size_t bytes, const v
   return tensor;
 }
 
-bg_tensor* NewConstant(const Tensor& tensor) {
-  auto variable = std::make_shared<api::Variable>();
-  variable->value = tensor;
-  return NewTensor(std::move(variable));
-}
+bg_tensor* NewConstant(const Tensor& tensor) { return NewTensor(api::NewVariable(tensor)); }
 
 // Calls `body` with the variable, held.
 template <class Body>

@@ -20,8 +20,7 @@ Tensor Session::Operand(const VariablePtr& variable) {
 }
 
 VariablePtr Session::Wrap(const Tensor& value) {
-  auto variable = std::make_shared<Variable>();
-  variable->value = value;
+  VariablePtr variable = NewVariable(value);
   if (recording_ && value.gradient_id() != Tensor::kNoGradient) variable->recorded = generation_;
   return variable;
 }

@@ -28,6 +28,13 @@ struct Variable {
 };
 using VariablePtr = std::shared_ptr<Variable>;
 
+// One that wants no gradient and is no op's recorded result.
+inline VariablePtr NewVariable(const Tensor& value) {
+  auto variable = std::make_shared<Variable>();
+  variable->value = value;
+  return variable;
+}
+
 // A parameter of a network as a leaf; it shares the parameter's storage.
 struct ParameterVariable {
   std::string name;

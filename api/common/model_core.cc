@@ -7,8 +7,7 @@ const std::vector<ParameterVariable>& ModelCore::Parameters() {
   if (revision_ == network.revision()) return parameters_;
   parameters_.clear();
   for (const Parameter* parameter : network.parameters()) {
-    auto variable = std::make_shared<Variable>();
-    variable->value = parameter->value.Detached();
+    VariablePtr variable = NewVariable(parameter->value.Detached());
     variable->requires_grad = true;
     parameters_.push_back({parameter->declaration.name, std::move(variable)});
   }
@@ -19,9 +18,7 @@ const std::vector<ParameterVariable>& ModelCore::Parameters() {
 ModelCore::Forwarded ModelCore::Forward(Session& session, const VariablePtr& images, Mode mode, uint64_t step) {
   Network& network = model->network();
   if (mode == Mode::kEvaluate) {
-    auto logits = std::make_shared<Variable>();
-    logits->value = network.Forward(images->value.Detached(), mode).logits.Detached();
-    return {logits, nullptr};
+    return {NewVariable(network.Forward(images->value.Detached(), mode).logits.Detached()), nullptr};
   }
   return session.Record(model->context(), [&] {
     session.WatchNetwork(network, Parameters());

@@ -56,9 +56,7 @@ Dataset FromArrays(const py::object& images, const py::object& labels, int class
 
 // Views that keep the data set.
 TensorHandle View(const Dataset& dataset, const void* data, const Shape& shape, DType dtype) {
-  auto variable = std::make_shared<api::Variable>();
-  variable->value = BorrowTensor(const_cast<void*>(data), shape, dtype, Device{}, [dataset] {});
-  return variable;
+  return api::NewVariable(BorrowTensor(const_cast<void*>(data), shape, dtype, Device{}, [dataset] {}));
 }
 
 TensorHandle Images(const Dataset& dataset) {

@@ -107,15 +107,9 @@ py::dict Evaluate(const ModelHandle& self, const Dataset& dataset, int64_t batch
   return evaluation;
 }
 
-TensorHandle NewTensor(const Tensor& value) {
-  auto variable = std::make_shared<api::Variable>();
-  variable->value = value;
-  return variable;
-}
-
 TensorHandle Logits(const ModelHandle& self, const py::object& images, const py::object& callback) {
   const Tensor raw = Borrowed("images", images, /*read_only=*/true);
-  return NewTensor(Interruptibly(
+  return api::NewVariable(Interruptibly(
       self, callback, [&](jobs::Model& model, const auto& progress) { return model.Logits(raw, progress); }));
 }
 
@@ -123,12 +117,13 @@ TensorHandle Predict(const ModelHandle& self, const py::object& images, const py
   const Tensor raw = Borrowed("images", images, /*read_only=*/true);
   const std::vector<int32_t> classes = Interruptibly(
       self, callback, [&](jobs::Model& model, const auto& progress) { return model.Predict(raw, progress); });
-  return NewTensor(FromHost(SessionOn(Device{}).context(), classes, Shape({static_cast<int64_t>(classes.size())})));
+  return api::NewVariable(
+      FromHost(SessionOn(Device{}).context(), classes, Shape({static_cast<int64_t>(classes.size())})));
 }
 
 TensorHandle Preprocessed(const ModelHandle& self, const py::object& images) {
   const Tensor raw = Borrowed("images", images, /*read_only=*/true);
-  return NewTensor(With(self, [&](jobs::Model& model) { return model.Preprocessed(raw); }));
+  return api::NewVariable(With(self, [&](jobs::Model& model) { return model.Preprocessed(raw); }));
 }
 
 std::vector<std::string> ExportOnnx(const ModelHandle& self, const std::filesystem::path& path) {

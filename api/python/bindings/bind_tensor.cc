@@ -87,12 +87,6 @@ std::string Repr(const py::object& self) {
 
 // -- New tensors -----------------------------------------------------------------------------------
 
-TensorHandle NewTensor(const Tensor& value) {
-  auto variable = std::make_shared<api::Variable>();
-  variable->value = value;
-  return variable;
-}
-
 void SetRequiresGrad(api::Variable& self, bool requires_grad) {
   if (requires_grad && self.value.dtype() != DType::kFloat32) {
     throw InvalidArgument("requires_grad: expected dtype float32, got ", ToString(self.value.dtype()));
@@ -110,7 +104,7 @@ TensorHandle CopyOf(const py::object& array, bool requires_grad, const std::stri
   TensorHandle tensor;
   {
     const Unlocked unlocked(borrowed.size() > kLongWork);
-    tensor = NewTensor(FromHostBytes(context, borrowed.raw_data(), borrowed.shape(), borrowed.dtype()));
+    tensor = api::NewVariable(FromHostBytes(context, borrowed.raw_data(), borrowed.shape(), borrowed.dtype()));
   }
   SetRequiresGrad(*tensor, requires_grad);
   return tensor;
@@ -118,10 +112,10 @@ TensorHandle CopyOf(const py::object& array, bool requires_grad, const std::stri
 
 TensorHandle FromArray(const py::object& array) {
   const Entry entry;
-  return NewTensor(Borrowed("from_numpy", array));
+  return api::NewVariable(Borrowed("from_numpy", array));
 }
 
-TensorHandle Detach(const api::Variable& self) { return NewTensor(self.value.Detached()); }
+TensorHandle Detach(const api::Variable& self) { return api::NewVariable(self.value.Detached()); }
 
 TensorHandle CloneOf(const TensorHandle& self) {
   const bool differentiable = self->value.dtype() == DType::kFloat32;
@@ -140,7 +134,7 @@ void Backward(const TensorHandle& loss) {
 }
 
 py::object Gradient(const api::Variable& self) {
-  return self.gradient.defined() ? py::cast(NewTensor(self.gradient)) : py::none();
+  return self.gradient.defined() ? py::cast(api::NewVariable(self.gradient)) : py::none();
 }
 
 void SetGradient(api::Variable& self, const py::object& gradient) {
