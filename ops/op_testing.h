@@ -13,6 +13,7 @@
 #include "runtime/base/cpu.h"
 #include "runtime/base/error.h"
 #include "runtime/device/context.h"
+#include "runtime/device/test_context.h"
 #include "runtime/tensor/copy.h"
 #include "runtime/tensor/tensor.h"
 

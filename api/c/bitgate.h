@@ -106,6 +106,14 @@ BG_API bg_status bg_context_create(const char* device, bg_context** out);
 BG_API void bg_context_free(bg_context* context);
 /** "cpu" or "cuda:<index>". */
 BG_API bg_status bg_context_device(bg_context* context, const char** device);
+/** The device by its maker's name. */
+BG_API bg_status bg_context_device_name(bg_context* context, const char** name);
+/** How products and convolutions of this context compute from now on, backwards too: "float32" (as at first) or, on
+ * GPUs, "tf32" or "bfloat16": their inputs are rounded so, their sums are float32. ::BG_STATUS_UNSUPPORTED_DEVICE where
+ * the device cannot. */
+BG_API bg_status bg_context_set_compute(bg_context* context, const char* compute);
+/** "float32", "tf32" or "bfloat16". */
+BG_API bg_status bg_context_compute(bg_context* context, const char** compute);
 /** Whether ops on this context record for bg_backward(); 1 at first. */
 BG_API bg_status bg_context_set_recording(bg_context* context, int32_t recording);
 
@@ -143,9 +151,11 @@ BG_API bg_status bg_tensor_size(bg_tensor* tensor, int64_t* size);
 BG_API bg_status bg_tensor_device(bg_tensor* tensor, const char** device);
 /** The elements, in place; of tensors on the cpu only. Valid as long as the handle. */
 BG_API bg_status bg_tensor_data(bg_tensor* tensor, void** data);
-/** Copies the elements to host memory; `bytes` is exactly what they take. */
+/** Copies the elements to host memory, when what is queued on their device before is done; `bytes` is exactly what they
+ * take. */
 BG_API bg_status bg_tensor_copy_to(bg_tensor* tensor, void* data, size_t bytes);
-/** Overwrites the elements from host memory; `bytes` is exactly what they take. */
+/** Overwrites the elements from host memory, which may be reused when the call returns; `bytes` is exactly what they
+ * take. */
 BG_API bg_status bg_tensor_copy_from(bg_tensor* tensor, const void* data, size_t bytes);
 
 /* ---- Autograd --------------------------------------------------------------------------------------------------- */
@@ -223,9 +233,10 @@ BG_API bg_status bg_slice(bg_context* context, bg_tensor* x, int64_t begin, int6
 BG_API bg_status bg_max_pool2d(bg_context* context, bg_tensor* x, const bg_pool2d_params* params, bg_tensor** y);
 /** The mean of each window; padding is not counted. */
 BG_API bg_status bg_average_pool2d(bg_context* context, bg_tensor* x, const bg_pool2d_params* params, bg_tensor** y);
-/** logits [n, c], labels int32 [n]; the mean over rows of -log softmax(logits)[label], a scalar. */
+/** logits [n, c], labels int32 [n]; the mean over rows of -log softmax(logits)[label], a scalar. A label that is none of
+ * the c classes is refused on the cpu; a GPU, which is not waited for, gives NaN. */
 BG_API bg_status bg_softmax_cross_entropy(bg_context* context, bg_tensor* logits, bg_tensor* labels, bg_tensor** y);
-/** In how many rows of `logits` the largest is at the label. */
+/** In how many rows of `logits` the largest is at the label; a GPU counts a label that is no class as not right. */
 BG_API bg_status bg_count_correct(bg_context* context, bg_tensor* logits, bg_tensor* labels, int64_t* count);
 
 /** Optimizer steps overwrite `parameter` and the moments in place; all four have the same number of elements. */
@@ -492,8 +503,13 @@ typedef struct bg_evaluation {
 BG_API bg_status bg_model_create(bg_config* config, const char* device, bg_model** out);
 /** From a checkpoint, of this library or the command line. */
 BG_API bg_status bg_model_create_from_file(const char* path, const char* device, bg_model** out);
-/** An independent twin. */
+/** An independent twin on the same device. */
 BG_API bg_status bg_model_create_copy(bg_model* model, bg_model** out);
+/** As bg_context_set_compute(), of all that the model does, and of trainings under way from their next step on. (What
+ * bg_model_forward() has recorded is walked back as its context computes.) A checkpoint knows nothing of it. */
+BG_API bg_status bg_model_set_compute(bg_model* model, const char* compute);
+/** "float32", "tf32" or "bfloat16". */
+BG_API bg_status bg_model_compute(bg_model* model, const char** compute);
 /** Frees the handle; trainers of the model go on. */
 BG_API void bg_model_free(bg_model* model);
 /** A checkpoint that bg_model_create_from_file(), Python and the command line read. */
@@ -518,12 +534,13 @@ BG_API bg_status bg_model_evaluate(bg_model* model, bg_dataset* dataset, bg_imag
 /** The class of each raw image: uint8 or float32 [n, ...input shape] on the cpu, preprocessed as the graph says.
  * `classes` has room for n. */
 BG_API bg_status bg_model_predict(bg_model* model, bg_tensor* images, int32_t* classes);
-/** The logits [n, classes] of raw images. */
+/** The logits [n, classes] of raw images, on the model's device. */
 BG_API bg_status bg_model_logits(bg_model* model, bg_tensor* images, bg_tensor** logits);
-/** For loops of one's own: preprocessed images (float32, on the model's device) to logits. With `train` the gates are
- * drawn (noise is keyed by the configuration's seed and `step`), the ops record on `context`, so that bg_backward()
- * reaches the parameters, and *penalty is the regularizer to add to the loss, or NULL if there is none. Without, it
- * computes as frozen networks do, records nothing, and *penalty is NULL; `penalty` may be NULL then. */
+/** For loops of one's own: preprocessed images (float32) to logits; images and `context` are on the model's device.
+ * With `train` the gates are drawn (noise is keyed by the configuration's seed and `step`), the ops record on
+ * `context`, so that bg_backward() reaches the parameters, and *penalty is the regularizer to add to the loss, or NULL
+ * if there is none. Without, it computes as frozen networks do, records nothing, and *penalty is NULL; `penalty` may be
+ * NULL then. */
 BG_API bg_status bg_model_forward(bg_model* model, bg_context* context, bg_tensor* images, int32_t train, uint64_t step,
                                   bg_tensor** logits, bg_tensor** penalty);
 /** The number of parameters; freezing replaces them. */
@@ -624,9 +641,9 @@ BG_API bg_status bg_trainer_create_stepper(bg_model* model, bg_trainer** out);
 BG_API void bg_trainer_free(bg_trainer* trainer);
 /** To the end; returns at once if nothing is left. `callbacks` and `result` may be NULL. */
 BG_API bg_status bg_trainer_fit(bg_trainer* trainer, const bg_callbacks* callbacks, bg_train_result* result);
-/** One step on a batch of the caller's own: raw images as bg_model_predict() takes them, labels int32 [n] on the cpu.
- * Learning rates are the configuration's times `learning_rate_factor` (1: as they are); schedules, a matter of epochs,
- * do not apply. `result` may be NULL. A trainer either fits or steps. */
+/** One step on a batch of the caller's own: raw images as bg_model_predict() takes them, labels int32 [n] on the cpu
+ * or the model's device. Learning rates are the configuration's times `learning_rate_factor` (1: as they are);
+ * schedules, a matter of epochs, do not apply. `result` may be NULL. A trainer either fits or steps. */
 BG_API bg_status bg_trainer_step(bg_trainer* trainer, bg_tensor* images, bg_tensor* labels, double learning_rate_factor,
                                  bg_step_result* result);
 

@@ -1,4 +1,5 @@
 #include "api/c/handles.h"
+#include "runtime/device/compute.h"
 #include "runtime/device/device.h"
 
 using bitgate::api::Hold;
@@ -22,6 +23,31 @@ bg_status bg_context_device(bg_context* context, const char** device) {
     const std::shared_ptr<Session> session = Require("bg_context_device", "context", context).session;
     const Hold hold("bg_context_device", {&session->exclusive});
     Require("bg_context_device", "device", device) = Keep(ToString(session->context().device()));
+  });
+}
+
+bg_status bg_context_device_name(bg_context* context, const char** name) {
+  return Guard([&] {
+    const std::shared_ptr<Session> session = Require("bg_context_device_name", "context", context).session;
+    const Hold hold("bg_context_device_name", {&session->exclusive});
+    Require("bg_context_device_name", "name", name) = Keep(session->context().backend().device_name());
+  });
+}
+
+bg_status bg_context_set_compute(bg_context* context, const char* compute) {
+  return Guard([&] {
+    const std::shared_ptr<Session> session = Require("bg_context_set_compute", "context", context).session;
+    const Hold hold("bg_context_set_compute", {&session->exclusive});
+    Require("bg_context_set_compute", "compute", compute);
+    session->context().set_compute(bitgate::ParseCompute(compute));
+  });
+}
+
+bg_status bg_context_compute(bg_context* context, const char** compute) {
+  return Guard([&] {
+    const std::shared_ptr<Session> session = Require("bg_context_compute", "context", context).session;
+    const Hold hold("bg_context_compute", {&session->exclusive});
+    Require("bg_context_compute", "compute", compute) = Keep(ToString(session->context().compute()));
   });
 }
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "api/c/handles.h"
+#include "runtime/device/compute.h"
 
 namespace bitgate::c {
 namespace {
@@ -84,6 +85,19 @@ bg_status bg_model_create_copy(bg_model* model, bg_model** out) {
   return WithModel("bg_model_create_copy", model, [&](ModelCore& core) {
     Require("bg_model_create_copy", "out", out);
     *out = NewModel(core.model->Clone());
+  });
+}
+
+bg_status bg_model_set_compute(bg_model* model, const char* compute) {
+  return WithModel("bg_model_set_compute", model, [&](ModelCore& core) {
+    Require("bg_model_set_compute", "compute", compute);
+    core.model->set_compute(bitgate::ParseCompute(compute));
+  });
+}
+
+bg_status bg_model_compute(bg_model* model, const char** compute) {
+  return WithModel("bg_model_compute", model, [&](ModelCore& core) {
+    Require("bg_model_compute", "compute", compute) = Keep(ToString(core.model->compute()));
   });
 }
 

@@ -1,6 +1,5 @@
-#include <cstring>
-
 #include "api/c/handles.h"
+#include "api/common/devices.h"
 #include "runtime/tensor/copy.h"
 
 namespace bitgate::c {
@@ -155,25 +154,13 @@ bg_status bg_tensor_data(bg_tensor* tensor, void** data) {
 
 bg_status bg_tensor_copy_to(bg_tensor* tensor, void* data, size_t bytes) {
   return WithVariable("bg_tensor_copy_to", tensor, [&](Variable& variable) {
-    const Tensor source = bitgate::c::Checked("bg_tensor_copy_to", variable.value, bytes, data);
-    if (bytes == 0) return;
-    if (source.device() == bitgate::Device{}) {
-      std::memcpy(data, source.view().data, bytes);
-    } else {
-      bitgate::Context(source.device()).backend().CopyToHost(data, source.view().data, bytes);
-    }
+    bitgate::api::CopyToHost(data, bitgate::c::Checked("bg_tensor_copy_to", variable.value, bytes, data));
   });
 }
 
 bg_status bg_tensor_copy_from(bg_tensor* tensor, const void* data, size_t bytes) {
   return WithVariable("bg_tensor_copy_from", tensor, [&](Variable& variable) {
-    const Tensor target = bitgate::c::Checked("bg_tensor_copy_from", variable.value, bytes, data);
-    if (bytes == 0) return;
-    if (target.device() == bitgate::Device{}) {
-      std::memcpy(target.view().data, data, bytes);
-    } else {
-      bitgate::Context(target.device()).backend().CopyFromHost(target.view().data, data, bytes);
-    }
+    bitgate::api::CopyFromHost(bitgate::c::Checked("bg_tensor_copy_from", variable.value, bytes, data), data);
   });
 }
 

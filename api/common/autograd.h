@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "api/common/devices.h"
 #include "api/common/exclusive.h"
 #include "models/nn/network.h"
 #include "runtime/autograd/tape.h"
@@ -45,7 +46,7 @@ struct ParameterVariable {
 // results on the tape are gone - is forgotten by itself. One thread at a time.
 class Session {
  public:
-  explicit Session(Device device) : context_(device) {}
+  explicit Session(Device device) : context_(device) { KeepOpen(device); }
 
   Context& context() { return context_; }
   Exclusive exclusive;

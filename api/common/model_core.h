@@ -16,7 +16,7 @@ namespace bitgate::api {
 
 class ModelCore {
  public:
-  explicit ModelCore(std::unique_ptr<jobs::Model> model) : model(std::move(model)) {}
+  explicit ModelCore(std::unique_ptr<jobs::Model> model);
 
   // The parameters as leaves that share their memory, in the order of Network::parameters(). The same variables until
   // freezing replaces the parameters.
@@ -26,7 +26,8 @@ class ModelCore {
     VariablePtr logits, penalty;  // penalty: null if there is none
   };
   // Preprocessed images to logits. In training the gates' noise is keyed by the configuration's seed and `step`, and
-  // `session` records, parameters included; evaluation records nothing.
+  // `session` records, parameters included; evaluation records nothing. Throws InvalidArgument unless the session and
+  // the images are on the model's device.
   Forwarded Forward(Session& session, const VariablePtr& images, Mode mode, uint64_t step);
 
   Exclusive exclusive;

@@ -10,41 +10,33 @@
 #include <thread>
 #include <vector>
 
+#include "models/data/batching.h"
 #include "models/data/dataset.h"
+#include "models/data/host_array.h"
 #include "models/data/preprocess.h"
 #include "models/data/source.h"
+#include "runtime/device/allocator.h"
 
 namespace bitgate {
 
 struct Batch {
-  std::vector<float> images;    // [size, height, width, channels]
-  std::vector<int32_t> labels;  // [size]
-  int64_t size = 0;             // batch_size, or less in the last batch of an epoch
-  int64_t index = 0;            // of the batch within its epoch, from 0
+  HostArray<float> images;    // [size, height, width, channels]
+  HostArray<int32_t> labels;  // [size]
+  int64_t size = 0;           // batch_size, or less in the last batch of an epoch
+  int64_t index = 0;          // of the batch within its epoch, from 0
   int64_t epoch = 0;
   bool last = false;  // of its epoch
 };
 
-// The random stream that shuffles draw from; the step of their key is the epoch.
-constexpr uint32_t kShuffleStream = 0x53485546;  // "SHUF"
-
-struct LoaderOptions {
-  int64_t batch_size = 0;
-  bool shuffle = false;
-  uint64_t seed = 0;       // of the shuffle
-  bool drop_last = false;  // leave out a last batch that would be smaller than batch_size
-  int prefetch = 2;        // batches made ahead of the one in use
-};
-
 // Batch i of an epoch is a pure function of (source, options, epoch, i): starting at batch k gives the batches that an
-// uninterrupted epoch gives from k on. The batches live in a ring of prefetch + 1 that is reused, so that nothing is
-// allocated once every slot has held a batch of full size. One caller at a time; the thread is the loader's own
-// business.
+// uninterrupted epoch gives from k on. The batches live in a ring of prefetch + 1, or of an epoch's batches if there
+// are fewer, that is allocated at once and reused. One caller at a time; the thread is the loader's own business.
 class Loader {
  public:
-  // Throws InvalidArgument for a batch size or prefetch below 1, or when drop_last would leave no batch at all.
-  Loader(std::unique_ptr<const Source> source, const LoaderOptions& options);
-  Loader(const Dataset& dataset, const PreprocessingOptions& preprocessing, const LoaderOptions& options);
+  // Batches are in `memory`; null: the system's. Throws what Batching throws, ResourceExhausted when memory is out.
+  Loader(std::unique_ptr<const Source> source, const LoaderOptions& options, std::shared_ptr<Pool> memory = nullptr);
+  Loader(const Dataset& dataset, const PreprocessingOptions& preprocessing, const LoaderOptions& options,
+         std::shared_ptr<Pool> memory = nullptr);
   ~Loader();
   Loader(const Loader&) = delete;
   Loader& operator=(const Loader&) = delete;
@@ -58,20 +50,18 @@ class Loader {
   // Throws what the source threw, after the batches before it; FailedPrecondition before the first StartEpoch.
   const Batch* Next();
 
-  int64_t batches_per_epoch() const { return batches_per_epoch_; }
+  int64_t batches_per_epoch() const { return batching_.batches_per_epoch(); }
   int64_t size() const { return source_->size(); }
   ImageShape image_shape() const { return source_->image_shape(); }
 
  private:
   void StopThread();
   void Produce(int64_t epoch, int64_t first_batch);
-  void SetOrder(int64_t epoch);
   void Fill(int64_t epoch, int64_t index, Batch* batch) const;
   Batch& Slot(int64_t index) { return slots_[index % static_cast<int64_t>(slots_.size())]; }
 
   std::unique_ptr<const Source> source_;
-  LoaderOptions options_;
-  int64_t batches_per_epoch_;
+  Batching batching_;
   std::vector<int32_t> order_;  // of the images in the epoch; written and read by the thread alone
   bool started_ = false;
   bool holding_ = false;  // the caller holds batch `consumed_`

@@ -42,7 +42,7 @@ std::vector<std::vector<int32_t>> Rest(Loader* loader) {
       EXPECT_EQ(batch->images[2 * i], batch->labels[i] + 0.25f);
       EXPECT_EQ(batch->images[2 * i + 1], batch->labels[i] + 0.5f);
     }
-    batches.push_back(batch->labels);
+    batches.emplace_back(batch->labels.begin(), batch->labels.end());
   }
   return batches;
 }
@@ -94,7 +94,7 @@ TEST(LoaderTest, Preprocesses) {
   const Dataset dataset = Dataset::FromArrays({1, 2, 1}, std::vector<uint8_t>{0, 255, 51, 102}, {0, 1});
   Loader loader(dataset, {1.0 / 255, {0.5}, {0.5}}, Options(2, false));
   loader.StartEpoch(0);
-  const std::vector<float>& images = loader.Next()->images;
+  const HostArray<float>& images = loader.Next()->images;
   const std::vector<float> expected = {-1.0f, 1.0f, -0.6f, -0.2f};
   ASSERT_EQ(images.size(), expected.size());
   for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(images[i], expected[i], 1e-6);
@@ -161,6 +161,19 @@ TEST(LoaderTest, ReusesARingOfBatches) {
     while (const Batch* batch = loader.Next()) buffers.insert(batch->images.data());
   }
   EXPECT_EQ(buffers.size(), 3u);
+}
+
+TEST(LoaderTest, AllocatesAllAtOnceInTheMemoryItIsGiven) {
+  const auto memory = std::make_shared<Pool>(HostMemory());
+  {
+    Loader loader(Numbered(10), {}, Options(100, true), memory);
+    const PoolStatistics before = memory->statistics();
+    EXPECT_EQ(before.system_allocations, 2);  // one slot: there is one batch
+    EXPECT_EQ(before.in_use_bytes, static_cast<int64_t>(Pool::SizeClass(80) + Pool::SizeClass(40)));
+    for (int64_t epoch = 0; epoch < 2; ++epoch) EXPECT_EQ(Epoch(&loader, epoch).size(), 1u);
+    EXPECT_EQ(memory->statistics().system_allocations, 2);
+  }
+  EXPECT_EQ(memory->statistics().in_use_bytes, 0);
 }
 
 TEST(LoaderTest, KeepsABatchUntouchedUntilTheNextCall) {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "ops/data/gather_images_math.h"
 #include "runtime/base/error.h"
 
 namespace bitgate {
@@ -24,13 +25,13 @@ int64_t Channels(const PreprocessingOptions& preprocessing, const ImageShape& im
   return std::max(preprocessing.mean.size(), preprocessing.std.size()) > 1 ? channels : 1;
 }
 
-std::vector<float> PerChannel(const char* name, const std::vector<double>& values, int64_t channels) {
+std::vector<float> PerChannel(const char* name, const std::vector<double>& values, int64_t channels, float absent) {
   for (double value : values) {
     if (!std::isfinite(static_cast<float>(value))) {
       throw InvalidArgument("preprocessing: expected finite ", name, ", got ", value);
     }
   }
-  if (values.size() == 1) return std::vector<float>(channels, static_cast<float>(values[0]));
+  if (values.size() < 2) return std::vector<float>(channels, values.empty() ? absent : static_cast<float>(values[0]));
   return std::vector<float>(values.begin(), values.end());
 }
 
@@ -39,11 +40,9 @@ std::vector<float> PerChannel(const char* name, const std::vector<double>& value
 Preprocessor::Preprocessor(const PreprocessingOptions& preprocessing, const ImageShape& image_shape)
     : image_shape_(image_shape),
       scale_(static_cast<float>(preprocessing.scale)),
-      has_mean_(!preprocessing.mean.empty()),
-      has_std_(!preprocessing.std.empty()),
       channels_(Channels(preprocessing, image_shape)),
-      mean_(PerChannel("mean", preprocessing.mean, channels_)),
-      std_(PerChannel("std", preprocessing.std, channels_)) {
+      mean_(PerChannel("mean", preprocessing.mean, channels_, 0)),
+      std_(PerChannel("std", preprocessing.std, channels_, 1)) {
   if (!std::isfinite(scale_) || scale_ == 0) {
     throw InvalidArgument("preprocessing: expected a finite scale other than 0, got ", preprocessing.scale);
   }
@@ -53,22 +52,20 @@ Preprocessor::Preprocessor(const PreprocessingOptions& preprocessing, const Imag
   if (channels_ > kMostTables) return;
   table_.reserve(channels_ * 256);
   for (int64_t channel = 0; channel < channels_; ++channel) {
-    for (int raw = 0; raw < 256; ++raw) table_.push_back(Value(static_cast<float>(raw), channel));
+    for (int raw = 0; raw < 256; ++raw) {
+      table_.push_back(NormalizePixel(static_cast<float>(raw), scale_, mean_[channel], std_[channel]));
+    }
   }
-}
-
-float Preprocessor::Value(float raw, int64_t channel) const {
-  float value = raw * scale_;
-  if (has_mean_) value -= mean_[channel];
-  if (has_std_) value /= std_[channel];
-  return value;
 }
 
 template <class Raw>
 void Preprocessor::Compute(const Raw* raw, float* out) const {
   const int64_t count = image_shape_.elements();
   for (int64_t channel = 0; channel < channels_; ++channel) {
-    for (int64_t i = channel; i < count; i += channels_) out[i] = Value(static_cast<float>(raw[i]), channel);
+    const float mean = mean_[channel], std = std_[channel];
+    for (int64_t i = channel; i < count; i += channels_) {
+      out[i] = NormalizePixel(static_cast<float>(raw[i]), scale_, mean, std);
+    }
   }
 }
 

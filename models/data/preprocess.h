@@ -21,7 +21,8 @@ struct PreprocessingOptions {
 
 // Preprocessing checked against an image shape. The order of computation is fixed, so that every front door and every
 // exported model gives the same bits: float(raw) * float(scale), rounded; minus float(mean[c]) if mean is given,
-// rounded; divided by float(std[c]) if std is given, rounded.
+// rounded; divided by float(std[c]) if std is given, rounded (ops/data/gather_images_math.h, which a GPU's batches
+// share).
 class Preprocessor {
  public:
   // Throws InvalidArgument when a value is not finite, std is not positive, or a count does not fit the channels (flat:
@@ -29,22 +30,24 @@ class Preprocessor {
   Preprocessor(const PreprocessingOptions& preprocessing, const ImageShape& image_shape);
 
   const ImageShape& image_shape() const { return image_shape_; }
+  float scale() const { return scale_; }
+  // Those of element i of an image are at i % their count; 0 and 1 where none are given.
+  const std::vector<float>& mean() const { return mean_; }
+  const std::vector<float>& std() const { return std_; }
 
   // `raw` and `out` hold one image each, image_shape().elements() values, and do not overlap.
   void Image(const uint8_t* raw, float* out) const;
   void Image(const float* raw, float* out) const;
 
  private:
-  float Value(float raw, int64_t channel) const;
   template <class Raw>
   void Compute(const Raw* raw, float* out) const;
 
   ImageShape image_shape_;
   float scale_;
-  bool has_mean_, has_std_;
-  int64_t channels_;               // values of mean_ and std_ that take turns along an image; 1 if all are the same
-  std::vector<float> mean_, std_;  // one per channel where given
-  std::vector<float> table_;       // [channels, 256]: Value of every byte; empty if that would be large
+  int64_t channels_;               // values of mean_ and std_, which take turns along an image; 1 if all are the same
+  std::vector<float> mean_, std_;  // [channels]
+  std::vector<float> table_;       // [channels, 256]: the value of every byte; empty if that would be large
 };
 
 }  // namespace bitgate

@@ -7,6 +7,7 @@
 #include "models/nn/network.h"
 #include "models/zoo/lenet5.h"
 #include "runtime/base/error.h"
+#include "runtime/device/test_context.h"
 #include "runtime/tensor/copy.h"
 
 namespace bitgate {
@@ -68,7 +69,7 @@ int CompareImages(const FrozenNetwork& frozen, const std::vector<float>& images,
 }
 
 void ExpectSameFunction(const Graph& graph, const std::vector<int>& closed_bits, const std::string& pruned_layer) {
-  Context context;
+  testing::TestContext context;
   Network network(context, graph, Quantizer(closed_bits), 7);
   const Dims& shape = graph.input_shape();
   const std::vector<float> images = RandomImages(ElementCount("test", shape));
@@ -103,7 +104,7 @@ TEST(ReadFrozenNetwork, ResidualNetworkWithSignedActivationsComputesTheSame) {
 }
 
 TEST(ReadFrozenNetwork, NetworkThatIsNotFrozenIsRefused) {
-  Context context;
+  testing::TestContext context;
   Network network(context, SmallLeNet(), Quantizer({}), 7);
   try {
     ReadFrozenNetwork(network);

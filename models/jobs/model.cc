@@ -19,7 +19,7 @@ namespace {
 
 std::unique_ptr<Context> OpenContext(const Machine& machine) {
   if (machine.threads != 0) SetThreads(machine.threads);
-  return std::make_unique<Context>(machine.device);
+  return std::make_unique<Context>(machine.device, machine.compute);
 }
 
 // A damaged graph may ask for any amount of memory; the file's own tensors say how much it can need.
@@ -101,7 +101,7 @@ std::unique_ptr<Model> Model::Open(const std::string& checkpoint, const Machine&
 std::unique_ptr<Model> Model::Clone() {
   Checkpoint checkpoint = CaptureNetwork(*network_, configuration_);
   checkpoint.path = name_;
-  return std::unique_ptr<Model>(new Model(checkpoint, {context_->device(), 0}));
+  return std::unique_ptr<Model>(new Model(checkpoint, {context_->device(), 0, compute()}));
 }
 
 void Model::set_config(const Config& config) {

@@ -16,15 +16,18 @@
 #include "models/quantized/bit_report.h"
 #include "models/train/checkpoint.h"
 #include "models/train/evaluate.h"
+#include "runtime/device/compute.h"
 #include "runtime/device/context.h"
 #include "runtime/device/device.h"
 
 namespace bitgate::jobs {
 
-// Where a job runs. It leaves no trace in what is written, but results are reproducible for one thread count only.
+// Where and how a job computes. It leaves no trace in what is written, but results are reproducible for one device, way
+// of computing and thread count only.
 struct Machine {
   Device device;
   int threads = 0;  // 0: as many as the process may use
+  Compute compute = Compute::kFloat32;
 };
 
 // Labelled images for the two halves of a job: a folder as OpenDataset takes it ("" is Fashion-MNIST), or arrays in
@@ -41,12 +44,13 @@ struct ExportResult {
 
 class Model {
  public:
-  // A network with initial weights. Throws what CheckButEpochs throws; UnsupportedDevice.
+  // A network with initial weights. Throws what CheckButEpochs throws; UnsupportedDevice, also for a device that cannot
+  // compute so.
   Model(const Config& config, const Machine& machine);
   // From a checkpoint of any verb. Throws NotFound, DataLoss or FailedPrecondition for one that is missing, damaged or
   // not ours.
   static std::unique_ptr<Model> Open(const std::string& checkpoint, const Machine& machine);
-  // An independent twin on the same device.
+  // An independent twin on the same device that computes in the same way.
   std::unique_ptr<Model> Clone();
 
   const Config& config() const { return config_; }
@@ -55,6 +59,9 @@ class Model {
   const std::string& configuration() const { return configuration_; }
   // For another training: the network stays. Throws InvalidArgument if network or quantizer differ.
   void set_config(const Config& config);
+  // How products and convolutions compute from now on, in trainings under way too. Throws UnsupportedDevice.
+  void set_compute(Compute compute) { context_->set_compute(compute); }
+  Compute compute() const { return context_->compute(); }
   // In messages: the checkpoint's path, or the network's name.
   const std::string& name() const { return name_; }
   Network& network() { return *network_; }
@@ -76,8 +83,8 @@ class Model {
   // them: preprocessed, float32, on its device. Throws InvalidArgument for shapes and dtypes that do not fit
   // and pixels that are not finite.
   Tensor Preprocessed(const Tensor& images);
-  // Logits [n, classes] of raw images, as evaluation and the frozen network compute them, in batches of the
-  // configuration's evaluation size. `progress` as in EvaluationOptions.
+  // Logits [n, classes] of raw images, on the network's device, as evaluation and the frozen network compute them, in
+  // batches of the configuration's evaluation size. `progress` as in EvaluationOptions.
   Tensor Logits(const Tensor& images, const std::function<bool(int64_t images)>& progress = {});
   // The class of the largest logit (the first of equals) of each raw image.
   std::vector<int32_t> Predict(const Tensor& images, const std::function<bool(int64_t images)>& progress = {});

@@ -7,7 +7,6 @@
 #include "runtime/base/clock.h"
 #include "runtime/base/error.h"
 #include "runtime/base/file.h"
-#include "runtime/tensor/copy.h"
 
 namespace bitgate::jobs {
 namespace {
@@ -174,11 +173,7 @@ StepResult Training::Step(const Tensor& images, const Tensor& labels, double lea
   if (stepper_ == nullptr) {
     stepper_ = std::make_unique<Stepper>(model_.network(), MakeTrainerOptions(model_.config()));
   }
-  Context& context = model_.context();
-  const Tensor raw_labels = labels.defined() && context.device() != labels.device()
-                                ? FromHostBytes(context, labels.view().data, labels.shape(), labels.dtype())
-                                : labels;
-  return stepper_->Step(model_.Preprocessed(images), raw_labels, learning_rate_factor);
+  return stepper_->Step(model_.Preprocessed(images), labels, learning_rate_factor);
 }
 
 }  // namespace bitgate::jobs

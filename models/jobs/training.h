@@ -58,8 +58,8 @@ class Training {
   // "seconds" and "images_per_second"; a run that has not finished an epoch leaves no log.
   TrainResult Fit(const TrainerCallbacks& callbacks);
 
-  // One step on raw images (as Model::Preprocessed takes them) and labels, int32 [n] on the CPU; see Stepper. A
-  // training either fits or steps: the other is FailedPrecondition.
+  // One step on raw images (as Model::Preprocessed takes them) and labels, int32 [n] on the CPU or the model's
+  // device; see Stepper. A training either fits or steps: the other is FailedPrecondition.
   StepResult Step(const Tensor& images, const Tensor& labels, double learning_rate_factor = 1);
 
  private:

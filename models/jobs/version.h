@@ -3,8 +3,11 @@
 #define BITGATE_MODELS_JOBS_VERSION_H_
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "runtime/device/device.h"
 
 namespace bitgate::jobs {
 
@@ -17,11 +20,14 @@ struct VersionInfo {
   std::string isa;                            // that our kernels use: scalar, avx2, avx512
   int threads;
   std::map<std::string, std::string> libraries;  // versions by name
+  // Of the device that was asked for: its maker's name, or why it cannot be used.
+  std::string device, device_name, device_error;
 };
 
-VersionInfo Version();
+// With a device, also whether there is one; that wakes a GPU up, which takes a moment. Throws nothing that is about it.
+VersionInfo Version(std::optional<Device> device = std::nullopt);
 
-// One line, with the fields' names as keys.
+// One line, with the fields' names as keys; of those about the device, the ones that are not empty.
 std::string ToJson(const VersionInfo& info);
 
 }  // namespace bitgate::jobs

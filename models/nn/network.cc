@@ -23,6 +23,13 @@ std::vector<float> InitialValues(const ParameterSpec& spec, uint64_t seed, uint6
   return values;
 }
 
+// How many elements of the one buffer a parameter takes: whole cache lines, or none for a weight.
+int64_t PlaceAmongScalars(const ParameterDeclaration& declaration) {
+  if (declaration.group == ParameterGroup::kWeights) return 0;
+  constexpr int64_t kLine = 16;
+  return (declaration.shape.size() + kLine - 1) / kLine * kLine;
+}
+
 }  // namespace
 
 Network::Network(Context& context, const Graph& graph, const QuantizerConfig& quantizer, uint64_t seed)
@@ -36,17 +43,27 @@ Network::Network(Context& context, const Graph& graph, std::unique_ptr<Method> m
 
 Network::~Network() = default;
 
-// The method's parameters first, then what no site covers: biases, and weights of layers left in float.
+// The method's parameters first, then what no site covers: biases, and weights of layers left in float. Gates and
+// ranges lie in one buffer.
 void Network::AllocateParameters() {
   owned_.clear();
   parameter_list_.clear();
+  const std::vector<ParameterDeclaration> declarations = method_->Declare();
+  int64_t scalars = 0;
+  for (const ParameterDeclaration& declaration : declarations) scalars += PlaceAmongScalars(declaration);
+  const Tensor buffer = Zeros(context_, {scalars});
+  int64_t next = 0;
   const auto allocate = [&](const ParameterDeclaration& declaration) {
-    owned_.push_back(std::make_unique<Parameter>(Parameter{declaration, Zeros(context_, declaration.shape)}));
+    const int64_t place = PlaceAmongScalars(declaration);
+    const Tensor part = SliceView(buffer, 0, next, next + (place > 0 ? declaration.shape.size() : 0));
+    next += place;
+    const Tensor value = place > 0 ? ReshapeView(part, declaration.shape) : Zeros(context_, declaration.shape);
+    owned_.push_back(std::make_unique<Parameter>(Parameter{declaration, value}));
     parameter_list_.push_back(owned_.back().get());
     return owned_.back().get();
   };
   std::vector<Parameter*> of_method;
-  for (const ParameterDeclaration& declaration : method_->Declare()) of_method.push_back(allocate(declaration));
+  for (const ParameterDeclaration& declaration : declarations) of_method.push_back(allocate(declaration));
   method_->Bind(context_, of_method);
   for (const Node& node : graph_.nodes()) {
     for (const ParameterSpec& spec : node.spec.parameters) {
@@ -148,7 +165,7 @@ Tensor Network::RunStep(int index, const Prepared& prepared, std::vector<Tensor>
   return step.output_site < 0 ? y : method_->Activation(context_, prepared, step.output_site, y);
 }
 
-ForwardResult Network::Forward(const Tensor& images, Mode mode, const RandomKey& key, const Tensor& noise) {
+ForwardResult Network::Forward(const Tensor& images, Mode mode, const StepKey& key, const Tensor& noise) {
   std::vector<int64_t> expected = {images.shape().rank() > 0 ? images.shape()[0] : 0};
   expected.insert(expected.end(), graph_.input_shape().begin(), graph_.input_shape().end());
   if (images.shape() != Shape(expected)) {

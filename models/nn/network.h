@@ -63,7 +63,7 @@ class Network {
 
   // images: [n, ...input_shape], preprocessed. Records where a tape is recording, in either mode.
   // `key` keys the gates' noise (its stream is the method's); a defined `noise` replaces it.
-  ForwardResult Forward(const Tensor& images, Mode mode, const RandomKey& key = {}, const Tensor& noise = {});
+  ForwardResult Forward(const Tensor& images, Mode mode, const StepKey& key = {}, const Tensor& noise = {});
 
   // What evaluation decides now, by site, for costs and reports. With a float method all sites count 32 bits.
   SiteStates States();

@@ -11,6 +11,7 @@
 #include "ops/elementwise/elementwise.h"
 #include "ops/loss/loss.h"
 #include "runtime/base/error.h"
+#include "runtime/device/test_context.h"
 #include "runtime/tensor/copy.h"
 
 namespace bitgate {
@@ -72,7 +73,7 @@ class Renaming : public Method {
   }
   void Bind(Context& context, const std::vector<Parameter*>& p) override { inner_->Bind(context, p); }
   void FromFloat(Context& context, int site, const Tensor& w) override { inner_->FromFloat(context, site, w); }
-  std::unique_ptr<Prepared> Begin(Context& context, Mode mode, const RandomKey& key, const Tensor& noise) override {
+  std::unique_ptr<Prepared> Begin(Context& context, Mode mode, const StepKey& key, const Tensor& noise) override {
     return inner_->Begin(context, mode, key, noise);
   }
   Tensor Weight(Context& context, const Prepared& prepared, int site) override {
@@ -94,7 +95,7 @@ class Renaming : public Method {
 };
 
 TEST(Network, AMethodNamesItsOwnParameters) {
-  Context context;
+  testing::TestContext context;
   Network network(context, SmallLeNet(), std::make_unique<Renaming>(SmallLeNet()), 11);
   Network plain(context, SmallLeNet(), Quantizer(), 11);
   EXPECT_THROW(network.parameter("conv1/weight"), Error);
@@ -111,7 +112,7 @@ TEST(Layers, EveryKindOfTheGraphRuns) {
 }
 
 TEST(Network, InitialisesFromTheSeedWithinItsBounds) {
-  Context context;
+  testing::TestContext context;
   Network a(context, SmallLeNet(), Quantizer(), 7), b(context, SmallLeNet(), Quantizer(), 7),
       c(context, SmallLeNet(), Quantizer(), 8);
   const auto values = ToHost<float>(context, a.parameter("conv2/weight").value);
@@ -125,7 +126,7 @@ TEST(Network, InitialisesFromTheSeedWithinItsBounds) {
 }
 
 TEST(Network, QuantizesFromTheFirstBatchOn) {
-  Context context;
+  testing::TestContext context;
   Network network(context, SmallLeNet(), Quantizer(), 7);
   const Tensor images = Images(context, 5, {28, 28, 1});
   EXPECT_THROW(network.Forward(images, Mode::kEvaluate), Error) << "evaluation must not decide ranges";
@@ -143,7 +144,7 @@ TEST(Network, QuantizesFromTheFirstBatchOn) {
 }
 
 TEST(Network, WideOpenGatesComputeTheFloatNetwork) {
-  Context context;
+  testing::TestContext context;
   for (const Graph& graph : {SmallLeNet(), Residual()}) {
     Network quantized(context, graph, Quantizer(), 7), plain(context, graph, Quantizer("float"), 7);
     const Tensor images = Images(context, 8, graph.input_shape());
@@ -156,7 +157,7 @@ TEST(Network, WideOpenGatesComputeTheFloatNetwork) {
 }
 
 TEST(Network, EveryParameterGetsAGradient) {
-  Context context;
+  testing::TestContext context;
   for (const Graph& graph : {SmallLeNet(), Residual()}) {
     Network network(context, graph, Quantizer(), 3);
     for (const auto& [name, tensor] : network.StateTensors()) {
@@ -184,7 +185,7 @@ TEST(Network, EveryParameterGetsAGradient) {
 }
 
 TEST(Network, NoiseIsAFunctionOfSeedAndStep) {
-  Context context;
+  testing::TestContext context;
   Network network(context, SmallLeNet(), Quantizer(), 3);
   SetGates(network, "conv1/weight/gates", {0.5f, 0.5f, 0.5f, 0.5f});
   const Tensor images = Images(context, 2, {28, 28, 1});
@@ -196,7 +197,7 @@ TEST(Network, NoiseIsAFunctionOfSeedAndStep) {
 }
 
 TEST(Freeze, KeepsTheDecisionAndNearlyTheLogits) {
-  Context context;
+  testing::TestContext context;
   Network network(context, SmallLeNet(), Quantizer(), 11);
   const Tensor images = Images(context, 16, {28, 28, 1});
   EXPECT_THROW(network.Freeze(), Error) << "no activation has seen data";
@@ -230,7 +231,7 @@ TEST(Freeze, KeepsTheDecisionAndNearlyTheLogits) {
 }
 
 TEST(Freeze, ConstantsBeforePaddingBecomeZero) {
-  Context context;
+  testing::TestContext context;
   Network network(context, Residual(), Quantizer(), 5);
   const Tensor images = Images(context, 4, {6, 6, 2});
   network.Forward(images, Mode::kTrain, {1, 0, 0});
@@ -253,7 +254,7 @@ TEST(Freeze, ConstantsBeforePaddingBecomeZero) {
 }
 
 TEST(Network, StateRestoresExactlyFrozenOrNot) {
-  Context context;
+  testing::TestContext context;
   const Tensor images = Images(context, 4, {28, 28, 1});
   for (bool freeze : {false, true}) {
     Network network(context, SmallLeNet(), Quantizer(), 11), other(context, SmallLeNet(), Quantizer(), 12);
@@ -269,7 +270,7 @@ TEST(Network, StateRestoresExactlyFrozenOrNot) {
 }
 
 TEST(Network, LoadNamesWhatDoesNotFit) {
-  Context context;
+  testing::TestContext context;
   Network network(context, SmallLeNet(), Quantizer(), 11);
   const auto state = network.SaveState();
   auto tensors = network.StateTensors();

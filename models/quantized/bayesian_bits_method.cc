@@ -73,7 +73,7 @@ void BayesianBitsMethod::RequireRange(const char* verb, int site) const {
                            ", but no training batch has passed through it yet: train first");
 }
 
-std::unique_ptr<Prepared> BayesianBitsMethod::Begin(Context& context, Mode mode, const RandomKey& key,
+std::unique_ptr<Prepared> BayesianBitsMethod::Begin(Context& context, Mode mode, const StepKey& key,
                                                     const Tensor& noise) {
   GateMode gate_mode = GateMode::kThreshold;
   Tensor u;
@@ -81,7 +81,7 @@ std::unique_ptr<Prepared> BayesianBitsMethod::Begin(Context& context, Mode mode,
     gate_mode = config_.stochastic_gates() ? GateMode::kStochastic : GateMode::kDeterministic;
     if (config_.stochastic_gates()) u = noise;
     if (config_.stochastic_gates() && !noise.defined()) {
-      u = UniformNoise(context, {key.seed, kGateStream, key.step}, layout_->parameters);
+      u = UniformNoise(context, key, kGateStream, layout_->parameters);
     }
   }
   return std::make_unique<PreparedGates>(mode, Gates(context, gates_->value, u, gate_mode, layout_));

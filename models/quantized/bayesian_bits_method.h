@@ -22,7 +22,7 @@ class BayesianBitsMethod : public Method {
   std::vector<ParameterDeclaration> Declare() const override;
   void Bind(Context& context, const std::vector<Parameter*>& parameters) override;
   void FromFloat(Context& context, int site, const Tensor& weight) override;
-  std::unique_ptr<Prepared> Begin(Context& context, Mode mode, const RandomKey& key, const Tensor& noise) override;
+  std::unique_ptr<Prepared> Begin(Context& context, Mode mode, const StepKey& key, const Tensor& noise) override;
   // One for each element of "gates", in its order.
   int64_t noise_size() const override { return layout_->parameters; }
   Tensor Weight(Context& context, const Prepared& prepared, int site) override;

@@ -23,7 +23,7 @@ class FixedMethod : public Method {
   void FromFloat(Context& context, int site, const Tensor& weight) override {
     CopyInto(context, weights_[site]->value, weight);
   }
-  std::unique_ptr<Prepared> Begin(Context&, Mode, const RandomKey&, const Tensor&) override {
+  std::unique_ptr<Prepared> Begin(Context&, Mode, const StepKey&, const Tensor&) override {
     return std::make_unique<Prepared>();
   }
   Tensor Weight(Context& context, const Prepared&, int site) override {

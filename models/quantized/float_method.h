@@ -17,7 +17,7 @@ class FloatMethod : public Method {
   std::vector<ParameterDeclaration> Declare() const override;
   void Bind(Context& context, const std::vector<Parameter*>& parameters) override;
   void FromFloat(Context& context, int site, const Tensor& weight) override;
-  std::unique_ptr<Prepared> Begin(Context&, Mode, const RandomKey&, const Tensor&) override {
+  std::unique_ptr<Prepared> Begin(Context&, Mode, const StepKey&, const Tensor&) override {
     return std::make_unique<Prepared>();
   }
   Tensor Weight(Context&, const Prepared&, int site) override { return weights_[site]->value; }

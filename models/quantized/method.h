@@ -16,7 +16,7 @@
 #include "models/quantized/fixed.h"
 #include "models/quantized/parameter.h"
 #include "models/quantized/quantizer.pb.h"
-#include "runtime/base/rng.h"
+#include "ops/quant/noise/noise.h"
 #include "runtime/device/context.h"
 #include "runtime/tensor/tensor.h"
 
@@ -49,9 +49,10 @@ class Method {
   // Initialises a weight site from float weights (a contiguous tensor of the site's shape), ranges included.
   virtual void FromFloat(Context& context, int site, const Tensor& weight) = 0;
 
-  // Begins a forward pass. `key` keys the noise of kTrain; a defined `noise` (uniform, as many as noise_size())
+  // Begins a forward pass. `key` keys the noise of kTrain (its words are read on the device, where it has some, so that
+  // a captured pass may be replayed); a defined `noise` (uniform, as many as noise_size())
   // replaces it.
-  virtual std::unique_ptr<Prepared> Begin(Context& context, Mode mode, const RandomKey& key, const Tensor& noise) = 0;
+  virtual std::unique_ptr<Prepared> Begin(Context& context, Mode mode, const StepKey& key, const Tensor& noise) = 0;
   virtual int64_t noise_size() const { return 0; }
   // The quantized twin of a weight.
   virtual Tensor Weight(Context& context, const Prepared& prepared, int site) = 0;

@@ -1,26 +1,33 @@
-// A loader's batch where the network can use it.
+// A batch where the network can use it.
 #ifndef BITGATE_MODELS_TRAIN_DEVICE_BATCH_H_
 #define BITGATE_MODELS_TRAIN_DEVICE_BATCH_H_
 
-#include "models/data/loader.h"
-#include "models/graph/dims.h"
+#include <cstdint>
+#include <utility>
+
 #include "runtime/device/context.h"
 #include "runtime/tensor/tensor.h"
 
 namespace bitgate {
 
-// On the CPU it borrows the batch's memory, on another device it is a copy. It lives no longer than the batch, and
-// neither do values on a tape that came from it.
+// What a Feeder hands out.
 class DeviceBatch {
  public:
-  // `image` is the shape of one image as the network wants it.
-  DeviceBatch(Context& context, const Dims& image, const Batch& batch);
+  DeviceBatch() = default;
+  // The size is that of the labels.
+  DeviceBatch(Tensor images, Tensor labels, int64_t index, int buffer)
+      : images_(std::move(images)), labels_(std::move(labels)), index_(index), buffer_(buffer) {}
 
   const Tensor& images() const { return images_; }  // [size, ...image], float32
   const Tensor& labels() const { return labels_; }  // [size], int32
+  int64_t size() const { return labels_.size(); }
+  int64_t index() const { return index_; }  // within its epoch, from 0
+  int buffer() const { return buffer_; }    // which of the feeder's: equal size and buffer are equal addresses on a GPU
 
  private:
   Tensor images_, labels_;
+  int64_t index_ = 0;
+  int buffer_ = 0;
 };
 
 // The value of a float32 tensor of one element.

@@ -2,13 +2,57 @@
 
 #include <algorithm>
 
-#include "models/data/loader.h"
-#include "models/train/device_batch.h"
 #include "ops/loss/loss.h"
 #include "runtime/base/error.h"
 #include "runtime/tensor/copy.h"
 
 namespace bitgate {
+namespace {
+
+// Losses and counts of batches. They stay on the device until many can be read at once.
+class BatchSums {
+ public:
+  BatchSums(Context& context, int64_t batches)
+      : context_(context),
+        losses_(Empty(context, {std::min(batches, kMostUnread)})),
+        correct_of_(Empty(context, losses_.shape(), DType::kInt32)) {}
+
+  void Add(const Tensor& logits, const Tensor& labels) {
+    const int64_t place = static_cast<int64_t>(sizes_.size());
+    const Tensor loss = SoftmaxCrossEntropy(context_, logits, labels);
+    CopyInto(context_, SliceView(losses_, 0, place, place + 1), ReshapeView(loss, {1}));
+    CountCorrectInto(context_, SliceView(correct_of_, 0, place, place + 1), logits, labels);
+    sizes_.push_back(labels.size());
+    if (place + 1 == losses_.size()) Read();
+  }
+
+  // Until here loss() and correct() may lack what was added.
+  void Read() {
+    if (sizes_.empty()) return;
+    const std::vector<float> losses = ToHost<float>(context_, losses_);
+    const std::vector<int32_t> correct = ToHost<int32_t>(context_, correct_of_);
+    for (size_t i = 0; i < sizes_.size(); ++i) {
+      loss_ += static_cast<double>(losses[i]) * static_cast<double>(sizes_[i]);
+      correct_ += correct[i];
+    }
+    sizes_.clear();
+  }
+
+  double loss() const { return loss_; }  // sum over images
+  int64_t correct() const { return correct_; }
+
+ private:
+  static constexpr int64_t kMostUnread = 1024;
+
+  Context& context_;
+  Tensor losses_, correct_of_;  // of the batches not yet read
+  std::vector<int64_t> sizes_;  // of these
+  double loss_ = 0;
+  int64_t correct_ = 0;
+};
+
+}  // namespace
+
 std::vector<int32_t> LargestOfRows(Context& context, const Tensor& logits) {
   const std::vector<float> values = ToHost<float>(context, logits);
   const int64_t classes = logits.shape()[1];
@@ -18,16 +62,6 @@ std::vector<int32_t> LargestOfRows(Context& context, const Tensor& logits) {
     largest.push_back(static_cast<int32_t>(std::max_element(row, row + classes) - row));
   }
   return largest;
-}
-
-PreprocessingOptions PreprocessingOf(const Graph& graph) {
-  const Preprocessing& declared = graph.preprocessing();
-  PreprocessingOptions options;
-  options.scale = declared.scale();
-  options.mean.assign(declared.mean().begin(), declared.mean().end());
-  options.std.assign(declared.std().begin(), declared.std().end());
-  options.flat = graph.input_shape().size() == 1;
-  return options;
 }
 
 void CheckDataset(const std::string& where, const Graph& graph, const Dataset& dataset) {
@@ -52,27 +86,30 @@ EvaluationResult Evaluate(Network& network, const Dataset& dataset, const Evalua
   CheckDataset("evaluate", network.graph(), dataset);
   LoaderOptions loading;
   loading.batch_size = options.batch_size;
-  Loader loader(dataset, PreprocessingOf(network.graph()), loading);
-  loader.StartEpoch(0);
+  Feeder feeder(network.context(), network.graph(), dataset, loading);
+  return Evaluate(network, feeder, options);
+}
+
+EvaluationResult Evaluate(Network& network, Feeder& feeder, const EvaluationOptions& options) {
   Context& context = network.context();
   EvaluationResult result;
-  double loss_sum = 0;
-  while (const Batch* batch = loader.Next()) {
-    const DeviceBatch on_device(context, network.graph().input_shape(), *batch);
-    const Tensor logits = network.Forward(on_device.images(), Mode::kEvaluate).logits;
-    const Tensor loss = SoftmaxCrossEntropy(context, logits, on_device.labels());
-    loss_sum += static_cast<double>(ScalarOf(context, loss)) * static_cast<double>(batch->size);
-    result.correct += CountCorrect(context, logits, on_device.labels());
-    result.images += batch->size;
+  BatchSums sums(context, feeder.batches_per_epoch());
+  feeder.StartEpoch(0);
+  while (const DeviceBatch* batch = feeder.Next()) {
+    const Tensor logits = network.Forward(batch->images(), Mode::kEvaluate).logits;
+    sums.Add(logits, batch->labels());
+    result.images += batch->size();
     if (options.predictions) {
       const std::vector<int32_t> largest = LargestOfRows(context, logits);
       result.predictions.insert(result.predictions.end(), largest.begin(), largest.end());
     }
     if (options.progress && !options.progress(result.images)) {
-      throw Cancelled("evaluate: stopped on request after ", result.images, " of ", dataset.size(), " images");
+      throw Cancelled("evaluate: stopped on request after ", result.images, " of ", feeder.size(), " images");
     }
   }
-  result.cross_entropy = loss_sum / static_cast<double>(result.images);
+  sums.Read();
+  result.correct = sums.correct();
+  result.cross_entropy = sums.loss() / static_cast<double>(result.images);
   return result;
 }
 

@@ -7,15 +7,15 @@
 #include <vector>
 
 #include "models/data/dataset.h"
-#include "models/data/preprocess.h"
 #include "models/nn/network.h"
+#include "models/train/feeder.h"
 
 namespace bitgate {
 
 struct EvaluationOptions {
-  int64_t batch_size = 256;
+  int64_t batch_size = 256;  // where Evaluate makes the batches itself
   bool predictions = false;  // keep the predicted class of every image
-  // Called after every batch with the number of images done; false stops: Evaluate throws Cancelled.
+  // Called after every batch with the number of images done (on a GPU: queued); false stops: Evaluate throws Cancelled.
   std::function<bool(int64_t images)> progress;
 };
 
@@ -26,9 +26,6 @@ struct EvaluationResult {
   double accuracy() const { return images > 0 ? static_cast<double>(correct) / images : 0; }
 };
 
-// The preprocessing a graph declares for its input, as models/data wants it.
-PreprocessingOptions PreprocessingOf(const Graph& graph);
-
 // Throws InvalidArgument, naming `where`, unless the images have the network's input shape and the labels are classes
 // of its output.
 void CheckDataset(const std::string& where, const Graph& graph, const Dataset& dataset);
@@ -37,8 +34,13 @@ void CheckDataset(const std::string& where, const Graph& graph, const Dataset& d
 std::vector<int32_t> LargestOfRows(Context& context, const Tensor& logits);
 
 // Runs the whole set through the network in Mode::kEvaluate, in order, preprocessed as the graph says. Throws what
-// CheckDataset throws.
+// CheckDataset throws. On a GPU it waits for the device at the end, and now and then in between; with predictions,
+// after every batch.
 EvaluationResult Evaluate(Network& network, const Dataset& dataset, const EvaluationOptions& options = {});
+
+// The same with the batches of `feeder`, which was made for the network and does not shuffle: a set that is evaluated
+// again and again stays on the GPU.
+EvaluationResult Evaluate(Network& network, Feeder& feeder, const EvaluationOptions& options = {});
 
 }  // namespace bitgate
 

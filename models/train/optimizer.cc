@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "models/train/host_tensor.h"
-#include "ops/optim/optim.h"
 #include "runtime/base/error.h"
 #include "runtime/tensor/copy.h"
 
@@ -105,9 +104,27 @@ Optimizers::Optimizers(Context& context, const std::vector<Parameter*>& paramete
   }
 }
 
-void Optimizers::Step(const Tape& tape, int64_t step, const std::array<double, kParameterGroups>& learning_rates) {
+std::array<StepScalars, kParameterGroups> Optimizers::Scalars(
+    int64_t step, const std::array<double, kParameterGroups>& learning_rates) const {
+  std::array<StepScalars, kParameterGroups> scalars;
   for (int group = 0; group < kParameterGroups; ++group) {
-    std::vector<ParameterUpdate> updates;
+    const GroupOptions& options = options_[group];
+    const double rate = learning_rates[group];
+    scalars[group] = options.optimizer == OptimizerKind::kAdam
+                         ? AdamScalars({rate, options.beta1, options.beta2, options.epsilon, options.weight_decay}, step)
+                         : SgdScalars({rate, options.momentum, options.nesterov, options.weight_decay});
+  }
+  return scalars;
+}
+
+void Optimizers::Step(const Tape& tape, const Tensor& scalars, const Tensor& proceed) {
+  std::vector<UpdateGroup> all;
+  for (int group = 0; group < kParameterGroups; ++group) {
+    const GroupOptions& options = options_[group];
+    const SgdOptions sgd{options.learning_rate, options.momentum, options.nesterov, options.weight_decay};
+    UpdateGroup update_group;
+    update_group.kind = options.optimizer == OptimizerKind::kAdam ? UpdateKind::kAdam : SgdKind(sgd);
+    update_group.scalars = ReshapeView(SliceView(scalars, 0, group, group + 1), {kStepScalars});
     for (const Slot& slot : groups_[group]) {
       const Tensor gradient = tape.Gradient(slot.parameter->value);
       if (!gradient.defined()) continue;
@@ -118,18 +135,11 @@ void Optimizers::Step(const Tape& tape, int64_t step, const std::array<double, k
       update.second_moment = slot.second_moment;
       update.low = slot.parameter->declaration.low;
       update.high = slot.parameter->declaration.high;
-      updates.push_back(std::move(update));
+      update_group.updates.push_back(std::move(update));
     }
-    if (updates.empty()) continue;
-    const GroupOptions& options = options_[group];
-    if (options.optimizer == OptimizerKind::kAdam) {
-      const AdamOptions adam{learning_rates[group], options.beta1, options.beta2, options.epsilon,
-                             options.weight_decay};
-      AdamStep(context_, updates, adam, step);
-    } else {
-      SgdStep(context_, updates, {learning_rates[group], options.momentum, options.nesterov, options.weight_decay});
-    }
+    all.push_back(std::move(update_group));
   }
+  OptimizerStep(context_, all, proceed);
 }
 
 std::map<std::string, Tensor> Optimizers::StateTensors() const {

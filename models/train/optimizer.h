@@ -10,6 +10,7 @@
 
 #include "models/quantized/parameter.h"
 #include "models/train/schedule.h"
+#include "ops/optim/optim.h"
 #include "runtime/autograd/tape.h"
 #include "runtime/device/context.h"
 #include "runtime/tensor/tensor.h"
@@ -43,9 +44,13 @@ class Optimizers {
   // Makes the state, all zeros, on the context's device. Context and parameters must outlive it.
   Optimizers(Context& context, const std::vector<Parameter*>& parameters, const GroupsOptions& options);
 
-  // Updates every parameter the tape has a gradient for: one call of ops/optim a group. `step` counts from 1;
-  // `learning_rates` are those of this step, by group.
-  void Step(const Tape& tape, int64_t step, const std::array<double, kParameterGroups>& learning_rates);
+  // What the arithmetic of a step needs of it, by group: to be put where Step reads it. `step` counts from 1;
+  // `learning_rates` are those of this step.
+  std::array<StepScalars, kParameterGroups> Scalars(int64_t step,
+                                                    const std::array<double, kParameterGroups>& learning_rates) const;
+  // Updates every parameter the tape has a gradient for, all in one call of ops/optim. `scalars`: Scalars of the step,
+  // float32 [kParameterGroups, kStepScalars], on the device. `proceed`: int32 [1]; where it is 0 nothing changes.
+  void Step(const Tape& tape, const Tensor& scalars, const Tensor& proceed);
 
   // "optimizer/<part>/first_moment" and ".../second_moment" of every parameter part, in host memory: copies.
   std::map<std::string, Tensor> StateTensors() const;

@@ -7,6 +7,7 @@
 #include "gtest/gtest.h"
 #include "models/train/host_tensor.h"
 #include "runtime/base/error.h"
+#include "runtime/device/test_context.h"
 #include "runtime/tensor/copy.h"
 
 namespace bitgate {
@@ -53,7 +54,9 @@ class OptimizersTest : public ::testing::Test {
                });
     }
     tape.Backward(context_, loss);
-    optimizers.Step(tape, step, {rate, rate, rate});
+    const auto scalars = optimizers.Scalars(step, {rate, rate, rate});
+    const Shape shape = {kParameterGroups, kStepScalars};
+    optimizers.Step(tape, FromHostBytes(context_, scalars.data(), shape, DType::kFloat32), {});
   }
 
   std::vector<float> Value(int i) { return ToHost<float>(context_, parameters_[i].value); }
@@ -68,7 +71,7 @@ class OptimizersTest : public ::testing::Test {
     return "nothing thrown";
   }
 
-  Context context_;
+  testing::TestContext context_;
   std::vector<Parameter> parameters_;
   std::vector<Parameter*> list_;
   GroupsOptions options_;

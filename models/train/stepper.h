@@ -9,6 +9,7 @@
 #ifndef BITGATE_MODELS_TRAIN_STEPPER_H_
 #define BITGATE_MODELS_TRAIN_STEPPER_H_
 
+#include <map>
 #include <memory>
 
 #include "models/train/train_step.h"
@@ -21,23 +22,31 @@ class Stepper {
   // The network must outlive it. Throws InvalidArgument for options out of range.
   Stepper(Network& network, const TrainerOptions& options);
 
-  // images and labels as in StepInputs; n at least 1. Throws InvalidArgument for shapes, labels or a factor that do not
-  // fit, and FailedPrecondition for a loss that is not finite: parameters are then as before the step, but for
-  // ranges that the first batch of all decides.
+  // images: as in StepInputs; labels: int32 [n], there or in host memory; n at least 1. Returns when the step is done.
+  // Throws InvalidArgument for shapes, labels or a factor that do not fit, and FailedPrecondition for a loss that is not
+  // finite (as it is for labels out of range that lie on a GPU): parameters are then as before the step, but for ranges
+  // that the first batch of all decides.
   StepResult Step(const Tensor& images, const Tensor& labels, double learning_rate_factor = 1);
 
   int64_t steps() const { return steps_; }  // taken
 
  private:
+  // A batch where steps can be captured: at an address of its own.
+  struct Staged {
+    Tensor images, labels;
+  };
+
   void BeginPhase();
+  Tensor OnDevice(const Tensor& labels) const;
+  void Stage(StepInputs* inputs);
 
   Network& network_;
   TrainerOptions options_;
-  Tape tape_;
-  std::unique_ptr<Optimizers> optimizers_;
-  int64_t revision_ = 0;     // of the network, that the optimizers belong to
-  int64_t phase_steps_ = 0;  // taken with these optimizers
+  std::unique_ptr<TrainStep> step_;
+  int64_t revision_ = 0;     // of the network, that the step belongs to
+  int64_t phase_steps_ = 0;  // taken with it
   int64_t steps_ = 0;
+  std::map<int64_t, Staged> staged_;  // by number of images
 };
 
 }  // namespace bitgate

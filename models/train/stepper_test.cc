@@ -5,10 +5,8 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "models/data/loader.h"
 #include "models/train/checkpoint.h"
-#include "models/train/device_batch.h"
-#include "models/train/evaluate.h"
+#include "models/train/feeder.h"
 #include "models/train/test_run.h"
 #include "runtime/tensor/copy.h"
 
@@ -37,12 +35,11 @@ TEST(StepperTest, TheTrainersBatchesGiveTheTrainersNetwork) {
   loading.batch_size = 16;
   loading.shuffle = true;
   loading.seed = ConstantRates().seed;
-  Loader loader(TestTrainData(), PreprocessingOf(stepped.network.graph()), loading);
-  loader.StartEpoch(0);
+  Feeder feeder(stepped.context, stepped.network.graph(), TestTrainData(), loading);
+  feeder.StartEpoch(0);
   Stepper stepper(stepped.network, ConstantRates());
-  while (const Batch* batch = loader.Next()) {
-    const DeviceBatch on_device(stepped.context, stepped.network.graph().input_shape(), *batch);
-    EXPECT_TRUE(std::isfinite(stepper.Step(on_device.images(), on_device.labels()).loss));
+  while (const DeviceBatch* batch = feeder.Next()) {
+    EXPECT_TRUE(std::isfinite(stepper.Step(batch->images(), batch->labels()).loss));
   }
   EXPECT_EQ(stepper.steps(), 3);
   EXPECT_EQ(Values(stepped.network), Values(trained.network));

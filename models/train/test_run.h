@@ -15,6 +15,7 @@
 #include "runtime/base/error.h"
 #include "runtime/base/file.h"
 #include "runtime/base/rng.h"
+#include "runtime/device/test_context.h"
 
 namespace bitgate {
 
@@ -81,7 +82,7 @@ struct TestNetwork {
   explicit TestNetwork(uint64_t seed = 1, const Graph& graph = TestGraph(),
                        const QuantizerConfig& quantizer = TestQuantizer())
       : network(context, graph, quantizer, seed) {}
-  Context context;
+  testing::TestContext context;
   Network network;
 };
 

@@ -1,33 +1,103 @@
 #include "models/train/train_step.h"
 
-#include "models/train/device_batch.h"
+#include <cstring>
+#include <vector>
+
 #include "ops/elementwise/elementwise.h"
 #include "ops/loss/loss.h"
+#include "ops/optim/optim.h"
+#include "ops/quant/noise/noise.h"
+#include "ops/step_record/step_record.h"
+#include "runtime/base/error.h"
+#include "runtime/tensor/copy.h"
 
 namespace bitgate {
+namespace {
 
-StepResult TrainStep(Network& network, Tape& tape, Optimizers& optimizers, const StepInputs& inputs,
-                     const std::function<void(const StepResult&)>& check) {
-  Context& context = network.context();
-  tape.Clear();
-  network.Watch(tape);
+constexpr int kKeyWords = 4;
+constexpr int kScalars = kParameterGroups * kStepScalars;
+// More kinds of batches than this are not captured: a caller with ever new ones would fill the device with them.
+constexpr size_t kMaxCaptured = 8;
+
+}  // namespace
+
+TrainStep::TrainStep(Network& network, const GroupsOptions& options, bool capture)
+    : network_(network),
+      context_(network.context()),
+      optimizers_(context_, network.parameters(), options),
+      results_(context_) {
+  const Tensor buffer = Zeros(context_, {kKeyWords + kScalars});
+  words_ = Tensor(buffer.storage(), {kKeyWords}, DType::kInt32);
+  scalars_ = ReshapeView(SliceView(buffer, 0, kKeyWords, kKeyWords + kScalars), {kParameterGroups, kStepScalars});
+  record_ = Zeros(context_, {kStepRecordWords}, DType::kInt32);
+  Proceed();
+  if (capture && context_.backend().can_capture()) memory_ = std::make_unique<Memory>(context_.backend().MakePool());
+}
+
+TrainStep::~TrainStep() = default;
+
+void TrainStep::Proceed() { CopyInto(context_, ProceedOf(record_), FromHost<int32_t>(context_, {1}, {1})); }
+
+void TrainStep::Queue(const StepInputs& inputs) {
+  SetScalars(inputs);
+  RunOrReplay(inputs);
+  results_.Push(record_, inputs.images.shape()[0]);
+}
+
+void TrainStep::SetScalars(const StepInputs& inputs) {
+  const auto words = KeyWords(inputs.key);
+  const auto scalars = optimizers_.Scalars(inputs.optimizer_step, inputs.learning_rates);
+  static_assert(sizeof(words) == kKeyWords * sizeof(float) && sizeof(scalars) == kScalars * sizeof(float));
+  unsigned char buffer[sizeof(words) + sizeof(scalars)];
+  std::memcpy(buffer, words.data(), sizeof(words));
+  std::memcpy(buffer + sizeof(words), scalars.data(), sizeof(scalars));
+  context_.backend().CopyFromHost(words_.raw_data(), buffer, sizeof(buffer));
+}
+
+void TrainStep::RunOrReplay(const StepInputs& inputs) {
+  if (memory_ == nullptr || !not_captured_.empty()) return Run(inputs);
+  const BatchMemory batch{inputs.images.raw_data(), inputs.labels.raw_data(), inputs.images.shape()[0],
+                          context_.compute()};
+  const auto found = captured_.find(batch);
+  if (found == captured_.end() && captured_.size() >= kMaxCaptured) return Run(inputs);
+  const UseMemory use_memory(context_, *memory_);
+  Captured& captured = captured_[batch];
+  if (captured.work != nullptr || (captured.warm && Capture(inputs, &captured))) {
+    captured.work->Replay();
+    ++replayed_;
+    return;
+  }
+  Run(inputs);
+  captured.warm = true;
+}
+
+bool TrainStep::Capture(const StepInputs& inputs, Captured* captured) {
+  try {
+    captured->work = context_.backend().Capture([&] { Run(inputs); });
+    return true;
+  } catch (const NotCapturable& error) {
+    not_captured_ = error.what();
+    tape_.Clear();
+    return false;
+  }
+}
+
+void TrainStep::Run(const StepInputs& inputs) {
+  tape_.Clear();
+  network_.Watch(tape_);
   ForwardResult forward;
   Tensor loss, objective;
   {
-    const Recording recording(context, tape);
-    forward = network.Forward(inputs.images, Mode::kTrain, inputs.key);
-    loss = SoftmaxCrossEntropy(context, forward.logits, inputs.labels);
-    objective = forward.penalty.defined() ? Add(context, loss, forward.penalty) : loss;
+    const Recording recording(context_, tape_);
+    forward = network_.Forward(inputs.images, Mode::kTrain, StepKey(inputs.key, words_));
+    loss = SoftmaxCrossEntropy(context_, forward.logits, inputs.labels);
+    objective = forward.penalty.defined() ? Add(context_, loss, forward.penalty) : loss;
   }
-  StepResult result;
-  result.loss = ScalarOf(context, loss);
-  result.penalty = forward.penalty.defined() ? ScalarOf(context, forward.penalty) : 0;
-  check(result);
-  result.correct = CountCorrect(context, forward.logits, inputs.labels);
-  tape.Backward(context, objective);
-  optimizers.Step(tape, inputs.optimizer_step, inputs.learning_rates);
-  tape.Clear();
-  return result;
+  CountCorrectInto(context_, CorrectOf(record_), forward.logits, inputs.labels);
+  RecordStep(context_, record_, loss, forward.penalty);
+  tape_.Backward(context_, objective);
+  optimizers_.Step(tape_, scalars_, ProceedOf(record_));
+  tape_.Clear();
 }
 
 }  // namespace bitgate

@@ -5,11 +5,11 @@
 #include <sstream>
 #include <utility>
 
-#include "models/data/loader.h"
 #include "models/graph/site.h"
 #include "models/quantized/cost.h"
 #include "models/train/device_batch.h"
 #include "models/train/evaluate.h"
+#include "models/train/feeder.h"
 #include "models/train/train_step.h"
 #include "runtime/base/error.h"
 #include "runtime/base/file.h"
@@ -44,10 +44,9 @@ struct Trainer::Impl {
   TrainerOptions options;
   TrainerFiles files;
   TrainerCallbacks callbacks;
-  Loader loader;
-  Tape tape;
-  std::unique_ptr<Optimizers> optimizers;
-  int64_t revision = 0;     // of the network, that the optimizers belong to
+  Feeder feeder;
+  std::unique_ptr<TrainStep> step;
+  int64_t revision = 0;     // of the network, that the step belongs to
   std::string data_digest;  // made when it is first asked for
   std::unique_ptr<TrainingLog> log;
   TrainingProgress progress;
@@ -61,13 +60,14 @@ struct Trainer::Impl {
         options(options),
         files(files),
         callbacks(callbacks),
-        loader(train, PreprocessingOf(network.graph()), TrainLoading(options)) {
+        feeder(context, network.graph(), this->train, TrainLoading(options)) {
     BeginPhase(network.frozen() ? Phase::kFineTune : Phase::kGates);
   }
 
   const PhaseOptions& phase() const { return progress.phase == Phase::kGates ? options.gates : options.fine_tune; }
-  int64_t steps_per_epoch() const { return loader.batches_per_epoch(); }
-  int64_t phase_step() const { return progress.epoch * steps_per_epoch() + progress.batch; }
+  int64_t steps_per_epoch() const { return feeder.batches_per_epoch(); }
+  // Steps queued; `progress` counts those whose results are in.
+  int64_t phase_step() const { return progress.epoch * steps_per_epoch() + progress.batch + step->pending(); }
 
   void BeginPhase(Phase phase);
   bool PhaseLeft() const;
@@ -75,7 +75,9 @@ struct Trainer::Impl {
   void OpenFiles();
 
   void RunEpoch();
-  void Step(const Batch& batch);
+  void Step(const DeviceBatch& batch);
+  void TakeResults(int64_t leave_pending);
+  void Count(const StepResult& result);
   void CheckFinite(double loss, double penalty) const;
   Error Diverged(const std::string& got) const;
   [[noreturn]] void Stop();
@@ -99,7 +101,7 @@ void Trainer::Impl::BeginPhase(Phase phase) {
   progress.phase = phase;
   progress.epoch = 0;
   progress.best_objective = std::numeric_limits<double>::infinity();
-  optimizers = std::make_unique<Optimizers>(context, network.parameters(), GroupsOf(this->phase()));
+  step = std::make_unique<TrainStep>(network, GroupsOf(this->phase()));
   revision = network.revision();
 }
 
@@ -123,30 +125,40 @@ void Trainer::Impl::OpenFiles() {
 // -- Steps -----------------------------------------------------------------------------------------------------------
 
 void Trainer::Impl::RunEpoch() {
-  loader.StartEpoch(progress.total_epochs, progress.batch);
-  while (const Batch* batch = loader.Next()) {
+  feeder.StartEpoch(progress.total_epochs, progress.batch);
+  while (const DeviceBatch* batch = feeder.Next()) {
     Step(*batch);
     if (callbacks.progress && !callbacks.progress(Summary())) Stop();
   }
+  TakeResults(0);
   const EpochSummary summary = EndEpoch();
   Save(summary);
   if (callbacks.epoch_end) callbacks.epoch_end(summary);
 }
 
-void Trainer::Impl::Step(const Batch& batch) {
-  const DeviceBatch on_device(context, network.graph().input_shape(), batch);
+void Trainer::Impl::Step(const DeviceBatch& batch) {
   StepInputs inputs;
-  inputs.images = on_device.images();
-  inputs.labels = on_device.labels();
-  inputs.key = {options.seed, 0, static_cast<uint64_t>(progress.global_step)};
+  inputs.images = batch.images();
+  inputs.labels = batch.labels();
+  inputs.key = {options.seed, 0, static_cast<uint64_t>(progress.global_step + step->pending())};
   inputs.optimizer_step = phase_step() + 1;
   inputs.learning_rates = LearningRates(phase_step());
-  const StepResult result = TrainStep(network, tape, *optimizers, inputs,
-                                      [this](const StepResult& step) { CheckFinite(step.loss, step.penalty); });
+  TakeResults(StepResults::kMaxPending - 1);
+  step->Queue(inputs);
+  TakeResults(step->pending());
+}
+
+// Those that are there, and waits for more while more than `leave_pending` are missing.
+void Trainer::Impl::TakeResults(int64_t leave_pending) {
+  while (const auto result = step->Take(/*wait=*/step->pending() > leave_pending)) Count(*result);
+}
+
+void Trainer::Impl::Count(const StepResult& result) {
+  if (!result.learned) CheckFinite(result.loss, result.penalty);
   progress.correct += result.correct;
-  progress.loss_sum += result.loss * static_cast<double>(batch.size);
+  progress.loss_sum += result.loss * static_cast<double>(result.images);
   progress.penalty_sum += result.penalty;
-  progress.images += batch.size;
+  progress.images += result.images;
   ++progress.batch;
   ++progress.global_step;
 }
@@ -166,6 +178,7 @@ Error Trainer::Impl::Diverged(const std::string& got) const {
 }
 
 void Trainer::Impl::Stop() {
+  TakeResults(0);
   if (!files.checkpoint.empty()) WriteCheckpoint(files.checkpoint, Capture());
   throw Cancelled("training: stopped on request in ", Place(),
                   files.checkpoint.empty() ? "" : "; resuming " + files.checkpoint + " goes on from there");
@@ -270,7 +283,7 @@ void Trainer::Impl::Save(const EpochSummary& summary) {
 
 Checkpoint Trainer::Impl::Capture() {
   Checkpoint checkpoint = CaptureNetwork(network, files.configuration);
-  checkpoint.optimizer_tensors = optimizers->StateTensors();
+  checkpoint.optimizer_tensors = step->optimizers().StateTensors();
   checkpoint.progress = progress;
   checkpoint.data = DataDigest();
   try {
@@ -290,7 +303,7 @@ StepSummary Trainer::Impl::Summary() const {
   summary.phase = progress.phase;
   summary.epoch = progress.epoch + 1;
   summary.epochs = phase().epochs;
-  summary.step = progress.batch;
+  summary.step = progress.batch + step->pending();
   summary.steps = steps_per_epoch();
   summary.images = progress.images;
   summary.images_per_epoch = train.size();
@@ -298,7 +311,7 @@ StepSummary Trainer::Impl::Summary() const {
   summary.penalty = progress.batch > 0 ? progress.penalty_sum / progress.batch : 0;
   summary.accuracy = progress.images > 0 ? static_cast<double>(progress.correct) / progress.images : 0;
   summary.evaluation_images = test.size();
-  summary.total_steps_done = progress.global_step;
+  summary.total_steps_done = progress.global_step + step->pending();
   summary.total_steps = (earlier + phase().epochs + later) * steps_per_epoch();
   return summary;
 }
@@ -347,7 +360,7 @@ void Trainer::Resume(const Checkpoint& checkpoint) {
   }
   impl.progress = progress;
   try {
-    impl.optimizers->Load(checkpoint.optimizer_tensors);
+    impl.step->optimizers().Load(checkpoint.optimizer_tensors);
   } catch (const Error& error) {
     throw Error(error.code(), checkpoint.path + ": " + error.what());
   }

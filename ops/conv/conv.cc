@@ -35,7 +35,7 @@ void Conv2dBackward(Context& context, const Tensor& x, const Tensor& w, const Te
 
 Tensor Conv2d(Context& context, const Tensor& x, const Tensor& w, const Tensor& bias, const Conv2dParams& params) {
   Tensor y = Empty(context, CheckAndInferShape(context, x, w, bias, params));
-  constexpr KernelTable<decltype(cpu::Conv2dForward)> kForward{&cpu::Conv2dForward, nullptr};
+  constexpr KernelTable<decltype(cpu::Conv2dForward)> kForward{&cpu::Conv2dForward, BG_CUDA_KERNEL(Conv2dForward)};
   auto& forward = kForward.For(context.device(), "conv2d");
   if (y.size() > 0) forward(context.kernel(), y.view(), x.view(), w.view(), bias.view(), params);
   const Tensor saved = params.activation == Activation::kNone ? Tensor() : y;
@@ -50,8 +50,10 @@ namespace {
 
 void Conv2dBackward(Context& context, const Tensor& x, const Tensor& w, const Tensor& grad_y,
                     const Conv2dParams& params, GradientSink& sink) {
-  constexpr KernelTable<decltype(cpu::Conv2dBackwardData)> kData{&cpu::Conv2dBackwardData, nullptr};
-  constexpr KernelTable<decltype(cpu::Conv2dBackwardWeights)> kWeights{&cpu::Conv2dBackwardWeights, nullptr};
+  constexpr KernelTable<decltype(cpu::Conv2dBackwardData)> kData{&cpu::Conv2dBackwardData,
+                                                                 BG_CUDA_KERNEL(Conv2dBackwardData)};
+  constexpr KernelTable<decltype(cpu::Conv2dBackwardWeights)> kWeights{&cpu::Conv2dBackwardWeights,
+                                                                       BG_CUDA_KERNEL(Conv2dBackwardWeights)};
   const bool empty = grad_y.size() == 0;
   if (sink.Needs(0)) {
     Tensor grad_x = Empty(context, x.shape());

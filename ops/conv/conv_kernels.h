@@ -20,6 +20,24 @@ void Conv2dBackwardWeights(KernelContext& context, View grad_w, View grad_bias, 
                            const Conv2dParams& params);
 
 }  // namespace cpu
+
+namespace cuda {
+
+void Conv2dForward(KernelContext& context, View y, ConstView x, ConstView w, ConstView bias,
+                   const Conv2dParams& params);
+void Conv2dBackwardData(KernelContext& context, View grad_x, ConstView grad_y, ConstView w, const Conv2dParams& params);
+void Conv2dBackwardWeights(KernelContext& context, View grad_w, View grad_bias, ConstView grad_y, ConstView x,
+                           const Conv2dParams& params);
+
+// The bare convolution and its gradients by plain loops, in float32: for the few that cuDNN refuses. No bias, no
+// activation. Right for every shape, and slow.
+void Conv2dForwardDirect(KernelContext& context, View y, ConstView x, ConstView w, const Conv2dParams& params);
+void Conv2dBackwardDataDirect(KernelContext& context, View grad_x, ConstView grad_y, ConstView w,
+                              const Conv2dParams& params);
+void Conv2dBackwardWeightsDirect(KernelContext& context, View grad_w, ConstView grad_y, ConstView x,
+                                 const Conv2dParams& params);
+
+}  // namespace cuda
 }  // namespace bitgate
 
 #endif  // BITGATE_OPS_CONV_CONV_KERNELS_H_

@@ -102,13 +102,13 @@ void Check(Context& context, const Case& test, const std::string& name) {
 }
 
 TEST(Conv2d, ForwardAndGradients) {
-  Context context;
+  testing::TestContext context;
   int number = 0;
   for (const Case& test : Cases()) Check(context, test, "case " + std::to_string(number++));
 }
 
 TEST(Conv2d, SecondStepOfTheSameShapeAllocatesNothing) {
-  Context context;
+  testing::TestContext context;
   for (const Case& test : Cases()) {
     const Tensor x = RandomTensor(context, test.x, 1), w = RandomTensor(context, test.w, 2);
     const Tensor bias = test.bias ? RandomTensor(context, {test.w[0]}, 3) : Tensor();
@@ -128,7 +128,7 @@ TEST(Conv2d, SecondStepOfTheSameShapeAllocatesNothing) {
 }
 
 TEST(Conv2d, EmptyBatch) {
-  Context context;
+  testing::TestContext context;
   const Case test{{0, 5, 5, 2}, {3, 3, 3, 2}, {}};
   const Tensor w = RandomTensor(context, test.w, 2), bias = RandomTensor(context, {3}, 3);
   const auto results = Differentiate(context, test, {Zeros(context, test.x), w, bias}, Zeros(context, {0, 3, 3, 3}));
@@ -140,7 +140,7 @@ TEST(Conv2d, EmptyBatch) {
 
 // A frozen kernel with a trained bias: the bias' gradient is then a sum of its own.
 TEST(Conv2d, GradientOfTheBiasAlone) {
-  Context context;
+  testing::TestContext context;
   const Tensor x = RandomTensor(context, {2, 4, 4, 3}, 1), w = RandomTensor(context, {5, 3, 3, 3}, 2);
   const Tensor g = RandomTensor(context, {2, 2, 2, 5}, 4), bias = RandomTensor(context, {5}, 3);
   const auto results = testing::RunWithGradients(
@@ -152,7 +152,7 @@ TEST(Conv2d, GradientOfTheBiasAlone) {
 }
 
 TEST(Conv2d, BadOperands) {
-  Context context;
+  testing::TestContext context;
   const Tensor x = Zeros(context, {1, 5, 5, 4}), w = Zeros(context, {6, 3, 3, 4});
   const auto conv = [&](const Tensor& x, const Tensor& w, const Tensor& bias, Conv2dParams params = {}) {
     return [&context, x, w, bias, params] { Conv2d(context, x, w, bias, params); };

@@ -11,21 +11,21 @@ namespace {
 
 Tensor ReluGradient(Context& context, const Tensor& y, const Tensor& grad_y) {
   Tensor grad_x = Empty(context, y.shape());
-  static const KernelTable<decltype(cpu::scalar::ReluBackward)> kernels{BG_CPU_KERNEL(ReluBackward), nullptr};
+  static const KernelTable<decltype(cpu::scalar::ReluBackward)> kernels{BG_CPU_KERNEL(ReluBackward), BG_CUDA_KERNEL(ReluBackward)};
   kernels.For(context.device(), "relu backward")(context.kernel(), grad_x.view(), y.view(), grad_y.view(), y.size());
   return grad_x;
 }
 
 Tensor Multiplied(Context& context, const Tensor& a, const Tensor& b) {
   Tensor y = Empty(context, a.shape());
-  static const KernelTable<decltype(cpu::scalar::Mul)> kernels{BG_CPU_KERNEL(Mul), nullptr};
+  static const KernelTable<decltype(cpu::scalar::Mul)> kernels{BG_CPU_KERNEL(Mul), BG_CUDA_KERNEL(Mul)};
   kernels.For(context.device(), "mul")(context.kernel(), y.view(), a.view(), b.view(), y.size());
   return y;
 }
 
 Tensor Scaled(Context& context, const Tensor& x, float factor) {
   Tensor y = Empty(context, x.shape());
-  static const KernelTable<decltype(cpu::scalar::Scale)> kernels{BG_CPU_KERNEL(Scale), nullptr};
+  static const KernelTable<decltype(cpu::scalar::Scale)> kernels{BG_CPU_KERNEL(Scale), BG_CUDA_KERNEL(Scale)};
   kernels.For(context.device(), "scale")(context.kernel(), y.view(), x.view(), factor, y.size());
   return y;
 }
@@ -35,7 +35,7 @@ Tensor Scaled(Context& context, const Tensor& x, float factor) {
 Tensor Relu(Context& context, const Tensor& x) {
   CheckOperand(context, "relu", "x", x);
   Tensor y = Empty(context, x.shape());
-  static const KernelTable<decltype(cpu::scalar::Relu)> kernels{BG_CPU_KERNEL(Relu), nullptr};
+  static const KernelTable<decltype(cpu::scalar::Relu)> kernels{BG_CPU_KERNEL(Relu), BG_CUDA_KERNEL(Relu)};
   kernels.For(context.device(), "relu")(context.kernel(), y.view(), x.view(), x.size());
   RecordOp(context, {&x}, y, [y](Context& context, const Tensor& grad_y, GradientSink& sink) {
     sink.Set(0, ReluGradient(context, y, grad_y));

@@ -1,5 +1,5 @@
 // Ops on each element by itself. Operands are float32, contiguous, of any and equal shape (nothing is broadcast); the
-// result is a new tensor of that shape. Exact: the same bits on every instruction set.
+// result is a new tensor of that shape. Exact: the same bits on every instruction set and device.
 #ifndef BITGATE_OPS_ELEMENTWISE_ELEMENTWISE_H_
 #define BITGATE_OPS_ELEMENTWISE_ELEMENTWISE_H_
 

@@ -13,6 +13,12 @@ BG_PER_ISA(void Relu(KernelContext& context, View y, ConstView x, int64_t size);
            void ReluBackward(KernelContext& context, View grad_x, ConstView y, ConstView grad_y, int64_t size);
            void Mul(KernelContext& context, View y, ConstView a, ConstView b, int64_t size);
            void Scale(KernelContext& context, View y, ConstView x, float factor, int64_t size);)
+namespace cuda {
+void Relu(KernelContext& context, View y, ConstView x, int64_t size);
+void ReluBackward(KernelContext& context, View grad_x, ConstView y, ConstView grad_y, int64_t size);
+void Mul(KernelContext& context, View y, ConstView a, ConstView b, int64_t size);
+void Scale(KernelContext& context, View y, ConstView x, float factor, int64_t size);
+}  // namespace cuda
 
 }  // namespace bitgate
 

@@ -17,7 +17,7 @@ using testing::RunWithGradients;
 
 // Every result is one correctly rounded operation, so it is compared with that exactly.
 TEST(Elementwise, ForwardAndGradients) {
-  Context context;
+  testing::TestContext context;
   for (const int64_t size : InterestingSizes()) {
     const Tensor a = RandomTensor(context, {size}, 1), b = RandomTensor(context, {size}, 2);
     const Tensor g = RandomTensor(context, {size}, 3);
@@ -54,8 +54,27 @@ TEST(Elementwise, ForwardAndGradients) {
   }
 }
 
+// The same element for element whether operands are aligned to vectors or not, and around what a thread block does.
+TEST(Elementwise, AnyAlignment) {
+  testing::TestContext context;
+  for (const int64_t size : {1, 5, 1023, 1025, 4096, 4099, 20001}) {
+    const Tensor a = RandomTensor(context, {size + 3}, 6), b = RandomTensor(context, {size + 3}, 7);
+    for (const int64_t offset : {0, 1, 3}) {
+      const Tensor av = SliceView(a, 0, offset, offset + size), bv = SliceView(b, 0, 3 - offset, 3 - offset + size);
+      const auto ah = ToHost<float>(context, av), bh = ToHost<float>(context, bv);
+      std::vector<float> relu(size), product(size), scaled(size);
+      for (int64_t i = 0; i < size; ++i) {
+        relu[i] = std::max(ah[i], 0.0f), product[i] = ah[i] * bh[i], scaled[i] = 1.7f * bh[i];
+      }
+      ASSERT_EQ(ToHost<float>(context, Relu(context, av)), relu) << size << " from " << offset;
+      ASSERT_EQ(ToHost<float>(context, Mul(context, av, bv)), product) << size << " from " << offset;
+      ASSERT_EQ(ToHost<float>(context, Scale(context, bv, 1.7f)), scaled) << size << " from " << offset;
+    }
+  }
+}
+
 TEST(Elementwise, ReluAtZeroAndNaN) {
-  Context context;
+  testing::TestContext context;
   const Tensor x = FromHost<float>(context, {0.0f, -0.0f, NAN, 1.0f}, {4});
   const Tensor g = FromHost<float>(context, {5, 5, 5, 5}, {4});
   const auto results = RunWithGradients(
@@ -66,7 +85,7 @@ TEST(Elementwise, ReluAtZeroAndNaN) {
 }
 
 TEST(Elementwise, SameTensorTwiceAddsGradients) {
-  Context context;
+  testing::TestContext context;
   const Tensor x = FromHost<float>(context, {2, 3}, {2}), g = FromHost<float>(context, {1, 1}, {2});
   const auto results = RunWithGradients(
       context, [](Context& c, const std::vector<Tensor>& in) { return Mul(c, in[0], in[0]); }, {x}, g);
@@ -107,7 +126,7 @@ TEST(Elementwise, FormulasHoldInDouble) {
 }
 
 TEST(Elementwise, BadOperands) {
-  Context context;
+  testing::TestContext context;
   const Tensor a = Zeros(context, {2, 3}), b = Zeros(context, {3, 2}), i = Zeros(context, {2, 3}, DType::kInt32);
   ExpectInvalid([&] { Add(context, a, b); }, {"add: expected b of shape [2, 3], got [3, 2]"});
   ExpectInvalid([&] { Mul(context, a, i); }, {"mul: expected b of dtype float32, got int32"});

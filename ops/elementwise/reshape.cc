@@ -34,9 +34,7 @@ Tensor Slice(Context& context, const Tensor& x, int64_t begin, int64_t end) {
   CheckView(context, "slice", x);
   if (x.shape().rank() != 1) throw InvalidArgument("slice: expected x of rank 1, got shape ", x.shape());
   Tensor y = SliceView(x, 0, begin, end);
-  RecordOp(context, {&x}, y, [from = x.shape(), begin](Context&, const Tensor& grad_y, GradientSink& sink) {
-    sink.AddSlice(0, from, begin, grad_y);
-  });
+  RecordSlice(context, x, y, begin);
   return y;
 }
 

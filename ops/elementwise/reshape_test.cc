@@ -12,7 +12,7 @@ using testing::ExpectInvalid;
 using testing::RandomTensor;
 
 TEST(Reshape, ViewsShareStorage) {
-  Context context;
+  testing::TestContext context;
   const Tensor x = RandomTensor(context, {2, 3, 4}, 1);
   EXPECT_EQ(Reshape(context, x, {4, 6}).raw_data(), x.raw_data());
   const Tensor flat = Flatten(context, x);
@@ -26,7 +26,7 @@ TEST(Reshape, ViewsShareStorage) {
 }
 
 TEST(Reshape, GradientComesBackInTheInputsShape) {
-  Context context;
+  testing::TestContext context;
   const Tensor x = RandomTensor(context, {2, 3, 4}, 1), g = RandomTensor(context, {2, 12}, 2);
   const auto results = testing::RunWithGradients(
       context, [](Context& c, const std::vector<Tensor>& in) { return Flatten(c, in[0]); }, {x}, g);
@@ -35,7 +35,7 @@ TEST(Reshape, GradientComesBackInTheInputsShape) {
 }
 
 TEST(Slice, OverlappingSlicesAddUp) {
-  Context context;
+  testing::TestContext context;
   Tensor x = FromHost<float>(context, {1, 2, 3, 4, 5}, {5});
   Tape tape;
   tape.Watch(x);
@@ -52,7 +52,7 @@ TEST(Slice, OverlappingSlicesAddUp) {
 }
 
 TEST(Reshape, BadOperands) {
-  Context context;
+  testing::TestContext context;
   const Tensor x = Zeros(context, {2, 3});
   ExpectInvalid([&] { Reshape(context, x, {4}); }, {"reshape: expected 6 elements", "got [4]"});
   ExpectInvalid([&] { Flatten(context, Zeros(context, {})); }, {"flatten: expected x of rank 1 or more"});

@@ -19,7 +19,7 @@ Tensor Product(Context& context, const char* op, const Tensor& a, const Tensor& 
   const int64_t n = b.shape()[params.transpose_b ? 0 : 1];
   if (m == 0 || n == 0 || k == 0) return Zeros(context, {m, n});
   Tensor y = Empty(context, {m, n});
-  constexpr KernelTable<decltype(cpu::MatMul)> kKernels{&cpu::MatMul, nullptr};
+  constexpr KernelTable<decltype(cpu::MatMul)> kKernels{&cpu::MatMul, BG_CUDA_KERNEL(MatMul)};
   kKernels.For(context.device(), op)(context.kernel(), y.view(), a.view(), b.view(), bias.view(), params);
   return y;
 }

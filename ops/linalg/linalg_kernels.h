@@ -20,6 +20,9 @@ namespace cpu {
 // y = activation(op(a) op(b) + bias), bias absent or one value per column. No dimension is 0.
 void MatMul(KernelContext& context, View y, ConstView a, ConstView b, ConstView bias, const MatMulParams& params);
 }  // namespace cpu
+namespace cuda {
+void MatMul(KernelContext& context, View y, ConstView a, ConstView b, ConstView bias, const MatMulParams& params);
+}  // namespace cuda
 
 }  // namespace bitgate
 

@@ -49,7 +49,7 @@ const std::vector<std::vector<int64_t>>& Sizes() {  // m, k, n
 }
 
 TEST(MatMul, ForwardAndGradientsOfEveryOrientation) {
-  Context context;
+  testing::TestContext context;
   for (const auto& size : Sizes()) {
     const int64_t m = size[0], k = size[1], n = size[2];
     for (int orientation = 0; orientation < 4; ++orientation) {
@@ -70,7 +70,7 @@ TEST(MatMul, ForwardAndGradientsOfEveryOrientation) {
 }
 
 TEST(Linear, ForwardAndGradients) {
-  Context context;
+  testing::TestContext context;
   for (const auto& size : Sizes()) {
     const int64_t n = size[0], in = size[1], out = size[2];
     if (in == 0 || out == 0) continue;
@@ -105,7 +105,7 @@ TEST(Linear, ForwardAndGradients) {
 }
 
 TEST(Linear, SecondStepOfTheSameShapeAllocatesNothing) {
-  Context context;
+  testing::TestContext context;
   const Tensor x = RandomTensor(context, {13, 50}, 1), w = RandomTensor(context, {20, 50}, 2);
   const Tensor bias = RandomTensor(context, {20}, 3), g = RandomTensor(context, {13, 20}, 4);
   const auto run = [&] {
@@ -122,7 +122,7 @@ TEST(Linear, SecondStepOfTheSameShapeAllocatesNothing) {
 }
 
 TEST(Linalg, BadOperands) {
-  Context context;
+  testing::TestContext context;
   const Tensor x = Zeros(context, {2, 3}), w = Zeros(context, {4, 3});
   ExpectInvalid([&] { Linear(context, x, Zeros(context, {4, 2}), {}); }, {"linear: expected w", "[4, 2]", "[2, 3]"});
   ExpectInvalid([&] { Linear(context, x, w, Zeros(context, {3})); }, {"linear: expected bias of shape [4], got [3]"});

@@ -4,6 +4,7 @@
 
 #include "ops/loss/loss_kernels.h"
 #include "ops/operand.h"
+#include "ops/scaled/scaled.h"
 #include "runtime/autograd/tape.h"
 #include "runtime/base/error.h"
 #include "runtime/kernel/dispatch.h"
@@ -17,8 +18,9 @@ void CheckOperands(Context& context, const char* op, const Tensor& logits, const
   const int64_t rows = logits.shape()[0], classes = logits.shape()[1];
   if (classes < 1) throw InvalidArgument(op, ": expected logits of at least one class, got shape ", logits.shape());
   CheckOperandShape(context, op, "labels", labels, {rows}, DType::kInt32);
-  const std::vector<int32_t> values = ToHost<int32_t>(context, labels);
-  for (size_t i = 0; i < values.size(); ++i) {
+  if (context.device().type != DeviceType::kCpu) return;
+  const int32_t* values = labels.data<int32_t>();
+  for (int64_t i = 0; i < rows; ++i) {
     if (values[i] < 0 || values[i] >= classes) {
       throw InvalidArgument(op, ": expected labels in [0, ", classes, "), got ", values[i], " at index ", i);
     }
@@ -35,25 +37,30 @@ Tensor SoftmaxCrossEntropy(Context& context, const Tensor& logits, const Tensor&
   Tensor loss = Empty(context, {});
   Tensor gradient;
   if (IsRecording(context, {&logits})) gradient = Empty(context, logits.shape());
-  constexpr KernelTable<decltype(cpu::SoftmaxCrossEntropy)> kForward{&cpu::SoftmaxCrossEntropy, nullptr};
-  kForward.For(context.device(), "softmax_cross_entropy")(context.kernel(), loss.view(), gradient.view(), logits.view(),
+  constexpr KernelTable<decltype(cpu::SoftmaxCrossEntropy)> kKernels{&cpu::SoftmaxCrossEntropy,
+                                                                     BG_CUDA_KERNEL(SoftmaxCrossEntropy)};
+  kKernels.For(context.device(), "softmax_cross_entropy")(context.kernel(), loss.view(), gradient.view(), logits.view(),
                                                           labels.view());
   RecordOp(context, {&logits}, loss, [gradient](Context& context, const Tensor& grad_loss, GradientSink& sink) {
-    Tensor grad_logits = Empty(context, gradient.shape());
-    constexpr KernelTable<decltype(cpu::ScaleByTensor)> kBackward{&cpu::ScaleByTensor, nullptr};
-    kBackward.For(context.device(), "softmax_cross_entropy backward")(
-        context.kernel(), grad_logits.view(), gradient.view(), grad_loss.view(), gradient.size());
-    sink.Set(0, grad_logits);
+    sink.Set(0, Scaled(context, "softmax_cross_entropy backward", gradient, grad_loss));
   });
   return loss;
 }
 
 int64_t CountCorrect(Context& context, const Tensor& logits, const Tensor& labels) {
-  CheckOperands(context, "count_correct", logits, labels);
-  Tensor count = Empty(context, {1}, DType::kInt32);
-  constexpr KernelTable<decltype(cpu::CountCorrect)> kKernels{&cpu::CountCorrect, nullptr};
-  kKernels.For(context.device(), "count_correct")(context.kernel(), count.view(), logits.view(), labels.view());
+  const Tensor count = Empty(context, {1}, DType::kInt32);
+  CountCorrectInto(context, count, logits, labels);
   return ToHost<int32_t>(context, count)[0];
+}
+
+void CountCorrectInto(Context& context, const Tensor& count, const Tensor& logits, const Tensor& labels) {
+  CheckOperand(context, "count_correct", "count", count, kAnyRank, DType::kInt32);
+  if (count.size() != 1) {
+    throw InvalidArgument("count_correct: expected a count of one element, got shape ", count.shape());
+  }
+  CheckOperands(context, "count_correct", logits, labels);
+  constexpr KernelTable<decltype(cpu::CountCorrect)> kKernels{&cpu::CountCorrect, BG_CUDA_KERNEL(CountCorrect)};
+  kKernels.For(context.device(), "count_correct")(context.kernel(), count.view(), logits.view(), labels.view());
 }
 
 }  // namespace bitgate

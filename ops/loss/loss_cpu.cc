@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "ops/loss/loss_kernels.h"
-#include "runtime/base/math.h"
+#include "ops/loss/loss_math.h"
 #include "runtime/base/thread_pool.h"
 
 namespace bitgate {
@@ -10,19 +10,15 @@ namespace {
 
 constexpr int64_t kGrain = 2048;  // logits worth a thread
 
-// Exponentials in double: they are few, and the loss and gradient are then correctly rounded but for one step.
 // Returns the row's loss; writes its gradient unless null.
 double CrossEntropyRow(const float* logits, int64_t classes, int32_t label, double scale, float* grad) {
   const double maximum = *std::max_element(logits, logits + classes);
   double sum = 0;
-  for (int64_t c = 0; c < classes; ++c) sum += Exp(logits[c] - maximum);
+  for (int64_t c = 0; c < classes; ++c) sum += ShiftedExp(logits[c], maximum);
   if (grad != nullptr) {
-    for (int64_t c = 0; c < classes; ++c) {
-      const double softmax = Exp(logits[c] - maximum) / sum;
-      grad[c] = static_cast<float>((softmax - (c == label ? 1.0 : 0.0)) * scale);
-    }
+    for (int64_t c = 0; c < classes; ++c) grad[c] = CrossEntropyGradient(logits[c], maximum, sum, c == label, scale);
   }
-  return Log(sum) - (logits[label] - maximum);
+  return CrossEntropyLoss(logits[label], maximum, sum);
 }
 
 }  // namespace
@@ -39,13 +35,6 @@ void SoftmaxCrossEntropy(KernelContext& context, View loss, View grad_logits, Co
   double sum = 0;
   for (int64_t r = 0; r < rows; ++r) sum += losses[r];
   loss.As()[0] = static_cast<float>(sum / rows);
-}
-
-void ScaleByTensor(KernelContext&, View y, ConstView x, ConstView factor, int64_t size) {
-  const float f = factor.As()[0];
-  ParallelFor(size, 16 * kGrain, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) y.As()[i] = f * x.As()[i];
-  });
 }
 
 void CountCorrect(KernelContext&, View count, ConstView logits, ConstView labels) {

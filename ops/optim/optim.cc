@@ -7,6 +7,7 @@
 #include "ops/optim/optim_kernels.h"
 #include "runtime/base/error.h"
 #include "runtime/kernel/dispatch.h"
+#include "runtime/tensor/copy.h"
 
 namespace bitgate {
 namespace {
@@ -43,13 +44,11 @@ float* CheckMoment(const Context& context, const char* op, const std::string& na
 
 const float* DataOrNull(const Tensor& tensor) { return tensor.defined() ? tensor.data<float>() : nullptr; }
 
-// `moments` says how many the step uses. Updates without elements are left out.
-std::vector<RowUpdate> CheckUpdates(const Context& context, const char* op, const std::vector<ParameterUpdate>& updates,
-                                    int moments) {
-  std::vector<RowUpdate> rows;
-  rows.reserve(updates.size());
-  for (size_t i = 0; i < updates.size(); ++i) {
-    const ParameterUpdate& update = updates[i];
+// Updates without elements are left out.
+void AppendUpdates(const Context& context, const char* op, const UpdateGroup& group, std::vector<RowUpdate>* rows) {
+  CheckOperandShape(context, op, "scalars", group.scalars, {kStepScalars});
+  for (size_t i = 0; i < group.updates.size(); ++i) {
+    const ParameterUpdate& update = group.updates[i];
     const std::string name = "update " + std::to_string(i) + "'s ";
     CheckOperand(context, op, (name + "parameter").c_str(), update.parameter);
     const Extent extent = CheckRows(context, op, name, update);
@@ -66,17 +65,20 @@ std::vector<RowUpdate> CheckUpdates(const Context& context, const char* op, cons
                   nullptr,
                   DataOrNull(update.gain),
                   DataOrNull(update.decay),
+                  group.scalars.data<float>(),
                   extent.rows,
                   extent.elements,
                   update.low,
-                  update.high};
-    if (moments >= 1)
+                  update.high,
+                  group.kind};
+    if (UsesFirstMoment(group.kind)) {
       row.first_moment = CheckMoment(context, op, name + "first_moment", update.first_moment, update.parameter);
-    if (moments >= 2)
+    }
+    if (UsesSecondMoment(group.kind)) {
       row.second_moment = CheckMoment(context, op, name + "second_moment", update.second_moment, update.parameter);
-    if (extent.rows * extent.elements > 0) rows.push_back(row);
+    }
+    if (extent.rows * extent.elements > 0) rows->push_back(row);
   }
-  return rows;
 }
 
 void CheckSettings(const char* op, double learning_rate, double weight_decay) {
@@ -88,9 +90,22 @@ void CheckSettings(const char* op, double learning_rate, double weight_decay) {
   }
 }
 
+void Step(Context& context, const char* op, const std::vector<UpdateGroup>& groups, const Tensor& proceed) {
+  std::vector<RowUpdate> rows;
+  for (const UpdateGroup& group : groups) AppendUpdates(context, op, group, &rows);
+  if (proceed.defined()) CheckOperandShape(context, op, "proceed", proceed, {1}, DType::kInt32);
+  static const KernelTable<decltype(cpu::scalar::OptimizerStep)> kernels{BG_CPU_KERNEL(OptimizerStep),
+                                                                         BG_CUDA_KERNEL(OptimizerStep)};
+  kernels.For(context.device(), op)(context.kernel(), rows.data(), static_cast<int64_t>(rows.size()), proceed.view());
+}
+
+Tensor OnDevice(Context& context, const StepScalars& scalars) {
+  return FromHostBytes(context, scalars.data(), {kStepScalars}, DType::kFloat32);
+}
+
 }  // namespace
 
-void AdamStep(Context& context, const std::vector<ParameterUpdate>& updates, const AdamOptions& options, int64_t step) {
+StepScalars AdamScalars(const AdamOptions& options, int64_t step) {
   if (step < 1) throw InvalidArgument("adam_step: expected a step of at least 1, got ", step);
   if (!(options.beta1 >= 0 && options.beta1 < 1 && options.beta2 >= 0 && options.beta2 < 1)) {
     throw InvalidArgument("adam_step: expected betas in [0, 1), got ", options.beta1, " and ", options.beta2);
@@ -99,22 +114,26 @@ void AdamStep(Context& context, const std::vector<ParameterUpdate>& updates, con
     throw InvalidArgument("adam_step: expected an epsilon of at least 0, got ", options.epsilon);
   }
   CheckSettings("adam_step", options.learning_rate, options.weight_decay);
-  const std::vector<RowUpdate> rows = CheckUpdates(context, "adam_step", updates, 2);
   const double correction1 = 1 - std::pow(options.beta1, static_cast<double>(step));
   const double correction2 = 1 - std::pow(options.beta2, static_cast<double>(step));
-  const AdamCoefficients<float> coefficients = {static_cast<float>(options.beta1),
-                                                static_cast<float>(1 - options.beta1),
-                                                static_cast<float>(options.beta2),
-                                                static_cast<float>(1 - options.beta2),
-                                                static_cast<float>(options.learning_rate / correction1),
-                                                static_cast<float>(1 / std::sqrt(correction2)),
-                                                static_cast<float>(options.epsilon)};
-  static const KernelTable<decltype(cpu::scalar::AdamStep)> kernels{BG_CPU_KERNEL(AdamStep), nullptr};
-  kernels.For(context.device(), "adam_step")(context.kernel(), rows.data(), static_cast<int64_t>(rows.size()),
-                                             coefficients, static_cast<float>(options.weight_decay));
+  StepScalars scalars{};
+  scalars[kBeta1] = static_cast<float>(options.beta1);
+  scalars[kOneMinusBeta1] = static_cast<float>(1 - options.beta1);
+  scalars[kBeta2] = static_cast<float>(options.beta2);
+  scalars[kOneMinusBeta2] = static_cast<float>(1 - options.beta2);
+  scalars[kStepSize] = static_cast<float>(options.learning_rate / correction1);
+  scalars[kSecondScale] = static_cast<float>(1 / std::sqrt(correction2));
+  scalars[kEpsilonTerm] = static_cast<float>(options.epsilon);
+  scalars[kWeightDecay] = static_cast<float>(options.weight_decay);
+  return scalars;
 }
 
-void SgdStep(Context& context, const std::vector<ParameterUpdate>& updates, const SgdOptions& options) {
+UpdateKind SgdKind(const SgdOptions& options) {
+  if (options.momentum == 0) return UpdateKind::kSgd;
+  return options.nesterov ? UpdateKind::kNesterov : UpdateKind::kMomentum;
+}
+
+StepScalars SgdScalars(const SgdOptions& options) {
   if (options.nesterov && options.momentum == 0) {
     throw InvalidArgument("sgd_step: expected momentum with nesterov, got momentum 0");
   }
@@ -122,15 +141,25 @@ void SgdStep(Context& context, const std::vector<ParameterUpdate>& updates, cons
     throw InvalidArgument("sgd_step: expected a momentum in [0, 1), got ", options.momentum);
   }
   CheckSettings("sgd_step", options.learning_rate, options.weight_decay);
-  const SgdKind kind = options.momentum == 0 ? SgdKind::kPlain
-                       : options.nesterov    ? SgdKind::kNesterov
-                                             : SgdKind::kMomentum;
-  const std::vector<RowUpdate> rows = CheckUpdates(context, "sgd_step", updates, kind == SgdKind::kPlain ? 0 : 1);
-  const SgdCoefficients<float> coefficients = {static_cast<float>(options.learning_rate),
-                                               static_cast<float>(options.momentum)};
-  static const KernelTable<decltype(cpu::scalar::SgdStep)> kernels{BG_CPU_KERNEL(SgdStep), nullptr};
-  kernels.For(context.device(), "sgd_step")(context.kernel(), rows.data(), static_cast<int64_t>(rows.size()), kind,
-                                            coefficients, static_cast<float>(options.weight_decay));
+  StepScalars scalars{};
+  scalars[kLearningRate] = static_cast<float>(options.learning_rate);
+  scalars[kMomentumFactor] = static_cast<float>(options.momentum);
+  scalars[kWeightDecay] = static_cast<float>(options.weight_decay);
+  return scalars;
+}
+
+void OptimizerStep(Context& context, const std::vector<UpdateGroup>& groups, const Tensor& proceed) {
+  Step(context, "optimizer_step", groups, proceed);
+}
+
+void AdamStep(Context& context, const std::vector<ParameterUpdate>& updates, const AdamOptions& options, int64_t step) {
+  const StepScalars scalars = AdamScalars(options, step);
+  Step(context, "adam_step", {{updates, UpdateKind::kAdam, OnDevice(context, scalars)}}, {});
+}
+
+void SgdStep(Context& context, const std::vector<ParameterUpdate>& updates, const SgdOptions& options) {
+  const StepScalars scalars = SgdScalars(options);
+  Step(context, "sgd_step", {{updates, SgdKind(options), OnDevice(context, scalars)}}, {});
 }
 
 }  // namespace bitgate

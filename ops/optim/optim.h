@@ -3,14 +3,16 @@
 // A parameter is rows: its first `rows` rows p[r, i] share one gradient G[i], and the gradient of each is
 //     grad[r, i] = gain[r] * G[i] + (decay[r] + weight_decay) * p[r, i].
 // An ordinary weight is one row with gain 1 and decay 0. After the step, p is clamped to [low, high].
-// Exact: the same bits for every instruction set and thread count. Nothing is recorded on a tape.
+// Exact: the same bits for every instruction set, thread count and device. Nothing is recorded on a tape.
 #ifndef BITGATE_OPS_OPTIM_OPTIM_H_
 #define BITGATE_OPS_OPTIM_OPTIM_H_
 
+#include <array>
 #include <cstdint>
 #include <limits>
 #include <vector>
 
+#include "ops/optim/optim_math.h"
 #include "runtime/device/context.h"
 #include "runtime/tensor/tensor.h"
 
@@ -53,6 +55,24 @@ struct SgdOptions {
 // Uses first_moment when momentum is not 0; without momentum m is grad. Throws as above, and for
 // nesterov without momentum.
 void SgdStep(Context& context, const std::vector<ParameterUpdate>& updates, const SgdOptions& options);
+
+// The same two by parts, for a training step that is captured once and replayed: everything that changes from step to
+// step lies on the device.
+
+// What AdamStep and SgdStep make of options and step, for one group of parameters. Throw what they throw.
+using StepScalars = std::array<float, kStepScalars>;
+StepScalars AdamScalars(const AdamOptions& options, int64_t step);
+StepScalars SgdScalars(const SgdOptions& options);
+UpdateKind SgdKind(const SgdOptions& options);
+
+struct UpdateGroup {
+  std::vector<ParameterUpdate> updates;
+  UpdateKind kind = UpdateKind::kAdam;
+  Tensor scalars;  // StepScalars, float32 [kStepScalars]
+};
+
+// All groups in one launch. `proceed`: int32 [1], or undefined; where it is 0 nothing changes.
+void OptimizerStep(Context& context, const std::vector<UpdateGroup>& groups, const Tensor& proceed = {});
 
 }  // namespace bitgate
 

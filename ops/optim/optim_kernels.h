@@ -18,17 +18,18 @@ struct RowUpdate {
   float* second_moment;   // as above
   const float* gain;      // [rows], or null for ones
   const float* decay;     // [rows], or null for zeros
+  const float* scalars;   // [kStepScalars]; read when the kernel runs
   int64_t rows, elements;
   float low, high;
+  UpdateKind kind;
 };
 
-enum class SgdKind : int { kPlain = 0, kMomentum = 1, kNesterov = 2 };
-
-// `updates` are `count` updates whose rows and elements are at least 1.
-BG_PER_ISA(void AdamStep(KernelContext& context, const RowUpdate* updates, int64_t count,
-                         const AdamCoefficients<float>& coefficients, float weight_decay);
-           void SgdStep(KernelContext& context, const RowUpdate* updates, int64_t count, SgdKind kind,
-                        const SgdCoefficients<float>& coefficients, float weight_decay);)
+// `updates` are `count` updates whose rows and elements are at least 1. `proceed` has one int32, or no data: where it
+// is 0, nothing changes.
+BG_PER_ISA(void OptimizerStep(KernelContext& context, const RowUpdate* updates, int64_t count, ConstView proceed);)
+namespace cuda {
+void OptimizerStep(KernelContext& context, const RowUpdate* updates, int64_t count, ConstView proceed);
+}
 
 }  // namespace bitgate
 

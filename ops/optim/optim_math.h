@@ -6,13 +6,23 @@
 
 namespace bitgate {
 
-// What does not change during a step, computed in double and rounded once.
+enum class UpdateKind : int { kAdam = 0, kSgd = 1, kMomentum = 2, kNesterov = 3 };
+
+constexpr bool UsesFirstMoment(UpdateKind kind) { return kind != UpdateKind::kSgd; }
+constexpr bool UsesSecondMoment(UpdateKind kind) { return kind == UpdateKind::kAdam; }
+
+// What a step's arithmetic needs beside the arrays, computed in double and rounded once. Their places in memory:
+constexpr int kStepScalars = 8;
+constexpr int kBeta1 = 0, kOneMinusBeta1 = 1, kBeta2 = 2, kOneMinusBeta2 = 3;
+constexpr int kStepSize = 4;     // learning_rate / (1 - beta1^step)
+constexpr int kSecondScale = 5;  // 1 / sqrt(1 - beta2^step)
+constexpr int kEpsilonTerm = 6;
+constexpr int kLearningRate = 0, kMomentumFactor = 1;  // of stochastic gradient descent, which has no others but
+constexpr int kWeightDecay = 7;                        // this one, that both have
+
 template <class V>
 struct AdamCoefficients {
-  V beta1, one_minus_beta1, beta2, one_minus_beta2;
-  V step_size;     // learning_rate / (1 - beta1^step)
-  V second_scale;  // 1 / sqrt(1 - beta2^step)
-  V epsilon;
+  V beta1, one_minus_beta1, beta2, one_minus_beta2, step_size, second_scale, epsilon;
 };
 
 template <class V>
@@ -55,6 +65,33 @@ BG_HD_INLINE void NesterovElement(V grad, V& p, V& m, const SgdCoefficients<V>& 
   m = c.momentum * m + grad;
   p = Clamp(p - c.learning_rate * (grad + c.momentum * m), row.low, row.high);
 }
+
+// The step of one kind with its scalars: a function of (grad, p, m, v, row). `broadcast` makes a V of a float.
+template <UpdateKind kKind, class V>
+struct ElementUpdate {
+  AdamCoefficients<V> adam;
+  SgdCoefficients<V> sgd;
+
+  template <class Broadcast>
+  BG_HD_INLINE static ElementUpdate Make(const float* s, Broadcast broadcast) {
+    ElementUpdate update;
+    if constexpr (kKind == UpdateKind::kAdam) {
+      update.adam = {broadcast(s[kBeta1]),         broadcast(s[kOneMinusBeta1]), broadcast(s[kBeta2]),
+                     broadcast(s[kOneMinusBeta2]), broadcast(s[kStepSize]),      broadcast(s[kSecondScale]),
+                     broadcast(s[kEpsilonTerm])};
+    } else {
+      update.sgd = {broadcast(s[kLearningRate]), broadcast(s[kMomentumFactor])};
+    }
+    return update;
+  }
+
+  BG_HD_INLINE void operator()(V grad, V& p, V& m, V& v, const RowCoefficients<V>& row) const {
+    if constexpr (kKind == UpdateKind::kAdam) AdamElement(grad, p, m, v, adam, row);
+    if constexpr (kKind == UpdateKind::kSgd) SgdElement(grad, p, sgd, row);
+    if constexpr (kKind == UpdateKind::kMomentum) MomentumElement(grad, p, m, sgd, row);
+    if constexpr (kKind == UpdateKind::kNesterov) NesterovElement(grad, p, m, sgd, row);
+  }
+};
 
 }  // namespace bitgate
 

@@ -104,7 +104,7 @@ void CheckAdam(Context& context, const Problem& x, const AdamOptions& o, int64_t
 }
 
 TEST(AdamStep, MatchesDouble) {
-  Context context;
+  testing::TestContext context;
   for (const int64_t step : {1, 2, 1000}) {
     for (const double weight_decay : {0.0, 0.01}) {
       AdamOptions options;
@@ -117,7 +117,7 @@ TEST(AdamStep, MatchesDouble) {
 }
 
 TEST(AdamStep, FirstStepIsTheLearningRate) {
-  Context context;
+  testing::TestContext context;
   ParameterUpdate u;
   u.parameter = FromHost<float>(context, {1, 1}, {2});
   u.gradient = FromHost<float>(context, {0.5f, -20}, {2});
@@ -127,7 +127,7 @@ TEST(AdamStep, FirstStepIsTheLearningRate) {
 }
 
 TEST(AdamStep, Clamps) {
-  Context context;
+  testing::TestContext context;
   ParameterUpdate u;
   u.parameter = FromHost<float>(context, {-3, 0.5f, 3, NAN}, {4});
   u.first_moment = Zeros(context, {4}), u.second_moment = Zeros(context, {4});
@@ -139,7 +139,7 @@ TEST(AdamStep, Clamps) {
 }
 
 TEST(SgdStep, MatchesDouble) {
-  Context context;
+  testing::TestContext context;
   for (const SgdOptions& o : {SgdOptions{0.1, 0, false, 0}, SgdOptions{0.1, 0, false, 0.01},
                               SgdOptions{0.1, 0.9, false, 0.01}, SgdOptions{0.1, 0.9, true, 0}}) {
     const std::vector<Problem> problems = MakeProblems(context);
@@ -160,6 +160,74 @@ TEST(SgdStep, MatchesDouble) {
   }
 }
 
+constexpr UpdateKind kAllKinds[] = {UpdateKind::kAdam, UpdateKind::kSgd, UpdateKind::kMomentum, UpdateKind::kNesterov};
+
+StepScalars ScalarsOf(UpdateKind kind) {
+  if (kind == UpdateKind::kAdam) return AdamScalars({0.01, 0.9, 0.999, 1e-8, 0.01}, 3);
+  return SgdScalars({0.1, kind == UpdateKind::kSgd ? 0 : 0.9, kind == UpdateKind::kNesterov, 0.01});
+}
+
+std::vector<uint32_t> AllBits(Context& context, const std::vector<Problem>& problems) {
+  std::vector<uint32_t> bits;
+  for (const Problem& x : problems) {
+    for (const Tensor& t : {x.update.parameter, x.update.first_moment, x.update.second_moment}) {
+      const auto more = BitsOf(ToHost<float>(context, t));
+      bits.insert(bits.end(), more.begin(), more.end());
+    }
+  }
+  return bits;
+}
+
+// Four groups, one of each kind, over all problems in turn.
+std::vector<UpdateGroup> Groups(Context& context, const std::vector<Problem>& problems) {
+  std::vector<UpdateGroup> groups;
+  for (const UpdateKind kind : kAllKinds) {
+    const StepScalars scalars = ScalarsOf(kind);
+    groups.push_back({{}, kind, FromHostBytes(context, scalars.data(), {kStepScalars}, DType::kFloat32)});
+  }
+  for (size_t i = 0; i < problems.size(); ++i) groups[i % 4].updates.push_back(problems[i].update);
+  return groups;
+}
+
+TEST(OptimizerStep, GroupsOfAllKindsGiveTheCpusBits) {
+  testing::TestContext context;
+  Context cpu;
+  const std::vector<Problem> problems = MakeProblems(context), same = MakeProblems(cpu);
+  const std::vector<uint32_t> before = AllBits(context, problems);
+  OptimizerStep(context, Groups(context, problems));
+  OptimizerStep(cpu, Groups(cpu, same));
+  EXPECT_EQ(AllBits(context, problems), AllBits(cpu, same));
+  EXPECT_NE(AllBits(context, problems), before);
+}
+
+TEST(OptimizerStep, ChangesNothingUnlessItMayProceed) {
+  testing::TestContext context;
+  const std::vector<Problem> problems = MakeProblems(context);
+  const std::vector<uint32_t> before = AllBits(context, problems);
+  OptimizerStep(context, Groups(context, problems), FromHost<int32_t>(context, {0}, {1}));
+  EXPECT_EQ(AllBits(context, problems), before);
+  OptimizerStep(context, Groups(context, problems), FromHost<int32_t>(context, {1}, {1}));
+  EXPECT_NE(AllBits(context, problems), before);
+}
+
+TEST(OptimizerStep, UnalignedParametersGiveTheSameBits) {
+  testing::TestContext context;
+  const auto step = [&](int64_t shift) {
+    ParameterUpdate u;
+    const auto at = [&](uint32_t seed, float low) {
+      const Tensor padded = Zeros(context, {1000 + shift});
+      const Tensor part = SliceView(padded, 0, shift, 1000 + shift);
+      CopyInto(context, part, RandomTensor(context, {1000}, seed, low, 1));
+      return part;
+    };
+    u.parameter = at(1, -1), u.gradient = at(2, -1), u.first_moment = at(3, -1), u.second_moment = at(4, 0);
+    AdamStep(context, {u}, {}, 2);
+    return BitsOf(ToHost<float>(context, u.parameter));
+  };
+  EXPECT_EQ(step(0), step(1));
+  EXPECT_EQ(step(0), step(3));
+}
+
 // The kernels get the same updates; each instruction set and thread count works on a copy.
 TEST(Optim, SameBitsOnEveryInstructionSetAndThreadCount) {
   Context context;
@@ -169,18 +237,16 @@ TEST(Optim, SameBitsOnEveryInstructionSetAndThreadCount) {
     for (const int count : {1, 3}) {
       SetThreads(count);
       const std::vector<Problem> problems = MakeProblems(context);
-      std::vector<RowUpdate> rows;
-      for (const Problem& x : problems) {
-        const ParameterUpdate& u = x.update;
-        const auto data = [](const Tensor& t) { return t.defined() ? t.data<float>() : nullptr; };
-        rows.push_back({data(u.parameter), data(u.gradient), data(u.first_moment), data(u.second_moment), data(u.gain),
-                        data(u.decay), x.rows, x.elements, -0.9f, 0.9f});
-      }
-      const int64_t size = static_cast<int64_t>(rows.size());
-      BG_KERNEL_OF(isa, AdamStep)
-      (context.kernel(), rows.data(), size, {0.9f, 0.1f, 0.999f, 0.001f, 0.01f, 30.0f, 1e-8f}, 0.01f);
-      for (const SgdKind kind : {SgdKind::kPlain, SgdKind::kMomentum, SgdKind::kNesterov}) {
-        BG_KERNEL_OF(isa, SgdStep)(context.kernel(), rows.data(), size, kind, {0.1f, 0.9f}, 0.01f);
+      for (const UpdateKind kind : kAllKinds) {
+        const StepScalars scalars = ScalarsOf(kind);
+        std::vector<RowUpdate> rows;
+        for (const Problem& x : problems) {
+          const ParameterUpdate& u = x.update;
+          const auto data = [](const Tensor& t) { return t.defined() ? t.data<float>() : nullptr; };
+          rows.push_back({data(u.parameter), data(u.gradient), data(u.first_moment), data(u.second_moment),
+                          data(u.gain), data(u.decay), scalars.data(), x.rows, x.elements, -0.9f, 0.9f, kind});
+        }
+        BG_KERNEL_OF(isa, OptimizerStep)(context.kernel(), rows.data(), static_cast<int64_t>(rows.size()), {});
       }
       std::vector<std::vector<uint32_t>> bits;
       for (const Problem& x : problems) {
@@ -196,8 +262,9 @@ TEST(Optim, SameBitsOnEveryInstructionSetAndThreadCount) {
 }
 
 TEST(Optim, AllocatesNothing) {
-  Context context;
+  testing::TestContext context;
   const std::vector<ParameterUpdate> updates = Updates(MakeProblems(context));
+  AdamStep(context, updates, {}, 1);
   const PoolStatistics before = context.pool()->statistics();
   AdamStep(context, updates, {}, 1);
   SgdStep(context, updates, {0.1, 0.9, true, 0});
@@ -206,7 +273,7 @@ TEST(Optim, AllocatesNothing) {
 }
 
 TEST(Optim, BadOperands) {
-  Context context;
+  testing::TestContext context;
   const ParameterUpdate good = MakeProblem(context, 4, 3, 5, true, true).update;
   const auto adam = [&](auto change) {
     return [&context, good, change] {
@@ -228,6 +295,16 @@ TEST(Optim, BadOperands) {
   ExpectInvalid([&] { AdamStep(context, {good}, {}, 0); }, {"adam_step: expected a step of at least 1, got 0"});
   ExpectInvalid([&] { AdamStep(context, {good}, {1e-3, 1.0}, 1); }, {"adam_step: expected betas in [0, 1), got 1"});
   ExpectInvalid([&] { SgdStep(context, {good}, {0.1, 0, true}); }, {"sgd_step: expected momentum with nesterov"});
+  ExpectInvalid(
+      [&] {
+        OptimizerStep(context, {{{good}, UpdateKind::kAdam, Zeros(context, {7})}});
+      },
+      {"optimizer_step: expected scalars of shape [8], got [7]"});
+  ExpectInvalid(
+      [&] {
+        OptimizerStep(context, {{{good}, UpdateKind::kAdam, Zeros(context, {8})}}, Zeros(context, {1}));
+      },
+      {"optimizer_step: expected proceed of dtype int32"});
 }
 
 }  // namespace

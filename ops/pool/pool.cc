@@ -28,13 +28,14 @@ Tensor Pool2d(Context& context, const char* op, PoolKind kind, const Tensor& x, 
   if (kind == PoolKind::kMax && IsRecording(context, {&x})) {
     index = Empty(context, y.shape(), MaxPoolIndexDType(params));
   }
-  constexpr KernelTable<decltype(cpu::Pool2dForward)> kForward{&cpu::Pool2dForward, nullptr};
+  constexpr KernelTable<decltype(cpu::Pool2dForward)> kForward{&cpu::Pool2dForward, BG_CUDA_KERNEL(Pool2dForward)};
   auto& forward = kForward.For(context.device(), op);
   if (y.size() > 0) forward(context.kernel(), kind, y.view(), index.view(), x.view(), params);
   RecordOp(context, {&x}, y,
            [op, kind, params, index, shape = x.shape()](Context& context, const Tensor& grad_y, GradientSink& sink) {
              Tensor grad_x = Empty(context, shape);
-             constexpr KernelTable<decltype(cpu::Pool2dBackward)> kBackward{&cpu::Pool2dBackward, nullptr};
+             constexpr KernelTable<decltype(cpu::Pool2dBackward)> kBackward{&cpu::Pool2dBackward,
+                                                                            BG_CUDA_KERNEL(Pool2dBackward)};
              auto& backward = kBackward.For(context.device(), op);
              if (grad_y.size() > 0) {
                backward(context.kernel(), kind, grad_x.view(), index.view(), grad_y.view(), params);

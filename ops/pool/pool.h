@@ -1,4 +1,5 @@
-// Max and average pooling of images [n, h, w, c], by oneDNN. float32, contiguous; only n may be 0.
+// Max and average pooling of images [n, h, w, c], by oneDNN or, on CUDA, kernels of our own. float32, contiguous; only
+// n may be 0.
 #ifndef BITGATE_OPS_POOL_POOL_H_
 #define BITGATE_OPS_POOL_POOL_H_
 

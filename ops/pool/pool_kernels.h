@@ -24,6 +24,11 @@ void Pool2dForward(KernelContext& context, PoolKind kind, View y, View index, Co
 void Pool2dBackward(KernelContext& context, PoolKind kind, View grad_x, ConstView index, ConstView grad_y,
                     const Pool2dParams& params);
 }  // namespace cpu
+namespace cuda {
+void Pool2dForward(KernelContext& context, PoolKind kind, View y, View index, ConstView x, const Pool2dParams& params);
+void Pool2dBackward(KernelContext& context, PoolKind kind, View grad_x, ConstView index, ConstView grad_y,
+                    const Pool2dParams& params);
+}  // namespace cuda
 
 }  // namespace bitgate
 

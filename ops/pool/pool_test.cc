@@ -78,7 +78,7 @@ void CheckMax(Context& context, const Case& test, const Tensor& x, const std::st
 }
 
 TEST(MaxPool2d, ForwardAndGradient) {
-  Context context;
+  testing::TestContext context;
   int number = 0;
   for (const Case& test : Cases()) {
     CheckMax(context, test, RandomTensor(context, test.x, 1), "case " + std::to_string(number++));
@@ -88,7 +88,7 @@ TEST(MaxPool2d, ForwardAndGradient) {
 // Ties everywhere: the gradient goes to the first of the largest. After a ReLU whole windows are zero; negative values
 // tell padding from zeros.
 TEST(MaxPool2d, FirstOfEqualElementsTakesTheGradient) {
-  Context context;
+  testing::TestContext context;
   int number = 0;
   for (const Case& test : Cases()) {
     std::vector<float> few = testing::RandomValues(test.x.size(), 7, 0, 2.99f);
@@ -102,7 +102,7 @@ TEST(MaxPool2d, FirstOfEqualElementsTakesTheGradient) {
 }
 
 TEST(AveragePool2d, ForwardAndGradient) {
-  Context context;
+  testing::TestContext context;
   int number = 0;
   for (const Case& test : Cases()) {
     const std::string name = "case " + std::to_string(number++);
@@ -125,7 +125,7 @@ TEST(AveragePool2d, ForwardAndGradient) {
 }
 
 TEST(Pool2d, SecondStepAllocatesNothing) {
-  Context context;
+  testing::TestContext context;
   const Tensor x = RandomTensor(context, {3, 8, 8, 7}, 1), g = RandomTensor(context, {3, 4, 4, 7}, 2);
   const auto run = [&] {
     testing::RunWithGradients(
@@ -140,7 +140,7 @@ TEST(Pool2d, SecondStepAllocatesNothing) {
 }
 
 TEST(Pool2d, EmptyBatch) {
-  Context context;
+  testing::TestContext context;
   const auto results = testing::RunWithGradients(
       context, [](Context& c, const std::vector<Tensor>& in) { return MaxPool2d(c, in[0]); },
       {Zeros(context, {0, 4, 4, 2})}, Zeros(context, {0, 2, 2, 2}));
@@ -149,7 +149,7 @@ TEST(Pool2d, EmptyBatch) {
 }
 
 TEST(Pool2d, BadOperands) {
-  Context context;
+  testing::TestContext context;
   const Tensor x = Zeros(context, {1, 4, 4, 2});
   ExpectInvalid(
       [&] {

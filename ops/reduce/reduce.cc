@@ -12,11 +12,11 @@ namespace {
 
 Tensor SumOver(Context& context, const char* op, const Tensor& x, double divisor) {
   Tensor y = Empty(context, {});
-  static const KernelTable<decltype(cpu::scalar::Sum)> kernels{BG_CPU_KERNEL(Sum), nullptr};
+  static const KernelTable<decltype(cpu::scalar::Sum)> kernels{BG_CPU_KERNEL(Sum), BG_CUDA_KERNEL(Sum)};
   kernels.For(context.device(), op)(context.kernel(), y.view(), x.view(), x.size(), divisor);
   RecordOp(context, {&x}, y, [shape = x.shape(), divisor](Context& context, const Tensor& grad_y, GradientSink& sink) {
     Tensor grad_x = Empty(context, shape);
-    static const KernelTable<decltype(cpu::scalar::Fill)> kernels{BG_CPU_KERNEL(Fill), nullptr};
+    static const KernelTable<decltype(cpu::scalar::Fill)> kernels{BG_CPU_KERNEL(Fill), BG_CUDA_KERNEL(Fill)};
     kernels.For(context.device(), "sum backward")(context.kernel(), grad_x.view(), grad_y.view(), shape.size(),
                                                   divisor);
     sink.Set(0, grad_x);
@@ -42,12 +42,12 @@ Tensor SumRows(Context& context, const Tensor& x) {
   const int64_t rows = x.shape()[0], columns = x.shape()[1];
   Tensor y = Empty(context, {columns});
   if (columns > 0) {
-    static const KernelTable<decltype(cpu::scalar::SumRows)> kernels{BG_CPU_KERNEL(SumRows), nullptr};
+    static const KernelTable<decltype(cpu::scalar::SumRows)> kernels{BG_CPU_KERNEL(SumRows), BG_CUDA_KERNEL(SumRows)};
     kernels.For(context.device(), "sum_rows")(context.kernel(), y.view(), x.view(), rows, columns);
   }
   RecordOp(context, {&x}, y, [shape = x.shape()](Context& context, const Tensor& grad_y, GradientSink& sink) {
     Tensor grad_x = Empty(context, shape);
-    static const KernelTable<decltype(cpu::scalar::RepeatRow)> kernels{BG_CPU_KERNEL(RepeatRow), nullptr};
+    static const KernelTable<decltype(cpu::scalar::RepeatRow)> kernels{BG_CPU_KERNEL(RepeatRow), BG_CUDA_KERNEL(RepeatRow)};
     if (shape.size() > 0) {
       kernels.For(context.device(), "sum_rows backward")(context.kernel(), grad_x.view(), grad_y.view(), shape[0],
                                                          shape[1]);

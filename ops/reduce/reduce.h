@@ -1,5 +1,6 @@
 // Sums of float32 elements, accumulated in double in an order that depends on the shape alone: the same bits for every
-// instruction set and thread count, and within one rounding of the exact sum for any practical size.
+// instruction set and thread count, and within one rounding of the exact sum for any practical size. On CUDA too, in
+// another order.
 #ifndef BITGATE_OPS_REDUCE_REDUCE_H_
 #define BITGATE_OPS_REDUCE_REDUCE_H_
 

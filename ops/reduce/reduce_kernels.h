@@ -18,6 +18,12 @@ BG_PER_ISA(
     void SumRows(KernelContext& context, View y, ConstView x, int64_t rows, int64_t columns);
     // y[r, c] = row[c]
     void RepeatRow(KernelContext& context, View y, ConstView row, int64_t rows, int64_t columns);)
+namespace cuda {
+void Sum(KernelContext& context, View y, ConstView x, int64_t size, double divisor);
+void Fill(KernelContext& context, View y, ConstView value, int64_t size, double divisor);
+void SumRows(KernelContext& context, View y, ConstView x, int64_t rows, int64_t columns);
+void RepeatRow(KernelContext& context, View y, ConstView row, int64_t rows, int64_t columns);
+}  // namespace cuda
 
 }  // namespace bitgate
 

@@ -24,7 +24,7 @@ Reference Rounded(Reference sums) {
 }
 
 TEST(Sum, MatchesDoubleAndSpreadsTheGradient) {
-  Context context;
+  testing::TestContext context;
   const Tensor g = FromHost<float>(context, {0.7f}, {});
   for (const int64_t size : InterestingSizes()) {
     const Tensor x = RandomTensor(context, {size}, 1);
@@ -46,7 +46,7 @@ TEST(Sum, MatchesDoubleAndSpreadsTheGradient) {
 }
 
 TEST(SumRows, MatchesDoubleAndRepeatsTheGradient) {
-  Context context;
+  testing::TestContext context;
   for (const auto& [rows, columns] : std::vector<std::pair<int64_t, int64_t>>{
            {0, 3}, {3, 0}, {1, 1}, {5, 15}, {128, 10}, {128, 512}, {700, 17}, {3, 9000}, {33, 9000}}) {
     const Tensor x = RandomTensor(context, {rows, columns}, 1), g = RandomTensor(context, {columns}, 2);
@@ -58,6 +58,44 @@ TEST(SumRows, MatchesDoubleAndRepeatsTheGradient) {
     testing::ExpectClose(context, results[0], Rounded(sums), 0.51, "sum_rows");
     const auto grad = ToHost<float>(context, results[1]);
     for (int64_t i = 0; i < rows * columns; ++i) ASSERT_EQ(grad[i], gv[i % columns]) << rows << " x " << columns;
+  }
+}
+
+// Blocks of rows, tiles of columns, rows that are no multiple of a vector, more tiles than are summed together.
+TEST(SumRows, TallAndWide) {
+  testing::TestContext context;
+  for (const auto& [rows, columns] : std::vector<std::pair<int64_t, int64_t>>{{5000, 1},
+                                                                              {9001, 3},
+                                                                              {4099, 4},
+                                                                              {20000, 32},
+                                                                              {9000, 10},
+                                                                              {300, 129},
+                                                                              {100, 1028},
+                                                                              {200, 257},
+                                                                              {3, 300000}}) {
+    const Tensor whole = RandomTensor(context, {rows * columns + 1}, 4);
+    for (const int64_t offset : {0, 1}) {
+      const Tensor x = ReshapeView(SliceView(whole, 0, offset, offset + rows * columns), {rows, columns});
+      const auto values = ToHost<float>(context, x);
+      Reference sums(columns);
+      for (int64_t i = 0; i < rows * columns; ++i) sums.Add(i % columns, values[i]);
+      testing::ExpectClose(context, SumRows(context, x), Rounded(sums), 0.51, "sum_rows");
+    }
+  }
+}
+
+TEST(Sum, ManyBlocksOfAnyAlignment) {
+  testing::TestContext context;
+  for (const int64_t size : {1023, 1025, 4097, 1100001}) {
+    const Tensor whole = RandomTensor(context, {size + 1}, 5);
+    for (const int64_t offset : {0, 1}) {
+      const Tensor x = SliceView(whole, 0, offset, offset + size);
+      Reference sum(1);
+      for (const float value : ToHost<float>(context, x)) sum.Add(0, value);
+      const Tensor y = Sum(context, x);
+      testing::ExpectClose(context, y, Rounded(sum), 0.51, "sum");
+      EXPECT_EQ(ToHost<float>(context, y), ToHost<float>(context, Sum(context, Clone(context, x)))) << size;
+    }
   }
 }
 
@@ -85,7 +123,7 @@ TEST(Reduce, SameBitsOnEveryInstructionSetAndThreadCount) {
 }
 
 TEST(Reduce, BadOperands) {
-  Context context;
+  testing::TestContext context;
   ExpectInvalid([&] { Mean(context, Zeros(context, {0, 2})); }, {"mean: expected at least one element", "[0, 2]"});
   ExpectInvalid([&] { SumRows(context, Zeros(context, {3})); }, {"sum_rows: expected x of rank 2, got shape [3]"});
   ExpectInvalid([&] { Sum(context, Zeros(context, {3}, DType::kInt8)); },

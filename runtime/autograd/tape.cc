@@ -12,11 +12,16 @@ void GradientSink::Set(int input, const Tensor& gradient) {
   if (Needs(input)) tape_.Accumulate(context_, inputs_[input], gradient);
 }
 
-void GradientSink::AddSlice(int input, const Shape& shape, int64_t offset, const Tensor& gradient) {
-  if (Needs(input)) tape_.AccumulateSlice(context_, inputs_[input], shape, offset, gradient);
+Tensor GradientSink::Target(int input, const Shape& shape) {
+  return Needs(input) ? tape_.Target(context_, inputs_[input], shape) : Empty(context_, shape);
 }
 
 namespace {
+
+// Whether both are the same elements in memory.
+bool IsSame(const Tensor& a, const Tensor& b) {
+  return a.storage() == b.storage() && a.offset() == b.offset() && a.size() == b.size();
+}
 
 // Only ever compared for equality, so results do not depend on it.
 int64_t NextSerial() {
@@ -43,8 +48,14 @@ int32_t Tape::NewSlot(bool leaf) {
 
 void Tape::Accumulate(Context& context, int32_t id, const Tensor& gradient) {
   Slot& slot = slots_[id];
+  slot.reached.clear();
   if (!slot.gradient.defined()) {
     slot.gradient = gradient.Detached();
+    return;
+  }
+  if (slot.promised) {
+    slot.promised = false;
+    if (!IsSame(slot.gradient, gradient)) CopyInto(context, slot.gradient, gradient);
     return;
   }
   // The tensor held may be shared with another input's gradient, so the sum gets a buffer of its own.
@@ -58,17 +69,41 @@ void Tape::Accumulate(Context& context, int32_t id, const Tensor& gradient) {
   }
 }
 
-void Tape::AccumulateSlice(Context& context, int32_t id, const Shape& shape, int64_t offset, const Tensor& gradient) {
-  Slot& slot = slots_[id];
-  if (!slot.gradient.defined()) {
-    slot.gradient = Zeros(context, shape);
-  } else if (!slot.owned) {
-    slot.gradient = Clone(context, slot.gradient);
+Tensor Tape::PlaceOf(Context& context, const Slot& slice, int64_t size) {
+  Slot& whole = slots_[slice.whole];
+  if (!whole.gradient.defined()) {
+    whole.gradient = Zeros(context, slice.whole_shape);
+  } else if (!whole.owned) {
+    whole.gradient = Clone(context, whole.gradient);
   }
-  slot.owned = true;
-  const Tensor flat = ReshapeView(slot.gradient, {slot.gradient.size()});
-  const Tensor target = SliceView(flat, 0, offset, offset + gradient.size());
-  Add(context, target, target, ReshapeView(gradient, {gradient.size()}));
+  whole.owned = true;
+  return SliceView(ReshapeView(whole.gradient, {whole.gradient.size()}), 0, slice.offset, slice.offset + size);
+}
+
+void Tape::AccumulateSlice(Context& context, int32_t id, const Tensor& gradient) {
+  const Slot& slice = slots_[id];
+  const bool first = !slots_[slice.whole].gradient.defined();
+  const Tensor place = PlaceOf(context, slice, gradient.size());
+  if (IsSame(place, gradient)) return;
+  auto& reached = slots_[slice.whole].reached;
+  if (first || !reached.empty()) reached.emplace_back(slice.offset, slice.offset + gradient.size());
+  Add(context, place, place, ReshapeView(gradient, {gradient.size()}));
+}
+
+// Written and not added to: so only where nothing else has been, or will find it taken.
+Tensor Tape::Target(Context& context, int32_t id, const Shape& shape) {
+  Slot& slice = slots_[id];
+  if (slice.whole < 0 || slice.gradient.defined() || shape.size() == 0) return Empty(context, shape);
+  const int64_t begin = slice.offset, end = begin + shape.size();
+  Slot& whole = slots_[slice.whole];
+  if (whole.gradient.defined() && whole.reached.empty()) return Empty(context, shape);
+  for (const auto& [first, last] : whole.reached) {
+    if (begin < last && first < end) return Empty(context, shape);
+  }
+  whole.reached.emplace_back(begin, end);
+  slice.gradient = ReshapeView(PlaceOf(context, slice, shape.size()), shape);
+  slice.owned = slice.promised = true;
+  return slice.gradient;
 }
 
 void Tape::Backward(Context& context, const Tensor& loss) {
@@ -76,7 +111,11 @@ void Tape::Backward(Context& context, const Tensor& loss) {
   if (loss.size() != 1 || id < 0) {
     throw InvalidArgument("backward: expected a loss of one element recorded on this tape, got shape ", loss.shape());
   }
-  for (Slot& slot : slots_) slot = Slot{Tensor(), slot.leaf, false};
+  for (Slot& slot : slots_) {
+    slot.gradient = Tensor();
+    slot.owned = slot.promised = false;
+    slot.reached.clear();
+  }
   slots_[id].gradient = FromHost<float>(context, {1.0f}, loss.shape());
   while (!entries_.empty()) {
     const Entry entry = std::move(entries_.back());
@@ -110,6 +149,19 @@ bool IsRecording(const Context& context, std::initializer_list<const Tensor*> in
     if (context.tape()->SlotOf(*input) >= 0) return true;
   }
   return false;
+}
+
+void RecordSlice(Context& context, const Tensor& whole, Tensor& slice, int64_t offset) {
+  if (!IsRecording(context, {&whole})) return;
+  Tape& tape = *context.tape();
+  const int32_t id = static_cast<int32_t>(tape.slots_.size());  // that RecordOp is about to give
+  RecordOp(context, {&whole}, slice, [&tape, id](Context& context, const Tensor& gradient, GradientSink&) {
+    tape.AccumulateSlice(context, id, gradient);
+  });
+  Tape::Slot& slot = tape.slots_[id];
+  slot.whole = tape.SlotOf(whole);
+  slot.whole_shape = whole.shape();
+  slot.offset = offset;
 }
 
 void RecordOp(Context& context, std::initializer_list<const Tensor*> inputs, Tensor& output,

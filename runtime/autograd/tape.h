@@ -14,6 +14,7 @@
 #define BITGATE_RUNTIME_AUTOGRAD_TAPE_H_
 
 #include <functional>
+#include <utility>
 #include <vector>
 
 #include "runtime/device/context.h"
@@ -28,9 +29,9 @@ class GradientSink {
   bool Needs(int input) const { return inputs_[input] >= 0; }
   // Delivers d loss / d input i, of the input's shape. Ignored when not needed. The tape may keep the tensor.
   void Set(int input, const Tensor& gradient);
-  // Delivers a gradient that is zero outside `gradient.size()` elements from `offset` of input i, which is contiguous
-  // and of `shape`. Many slices of one input share one buffer.
-  void AddSlice(int input, const Shape& shape, int64_t offset, const Tensor& gradient);
+  // A tensor of input i's shape for its gradient to be written to and given to Set. Where the input is a slice that
+  // nothing has reached yet, this is its place in the gradient of the whole, and no copy follows.
+  Tensor Target(int input, const Shape& shape);
 
  private:
   friend class Tape;
@@ -68,6 +69,7 @@ class Tape {
   friend class GradientSink;
   friend void RecordOp(Context&, std::initializer_list<const Tensor*>, Tensor&, BackwardFunction);
   friend bool IsRecording(const Context&, std::initializer_list<const Tensor*>);
+  friend void RecordSlice(Context&, const Tensor&, Tensor&, int64_t);
 
   struct Entry {
     std::vector<int32_t> inputs;  // slots; -1 for a constant
@@ -77,7 +79,14 @@ class Tape {
   struct Slot {
     Tensor gradient;
     bool leaf = false;
-    bool owned = false;  // made by the tape, so it may be added into
+    bool owned = false;     // made by the tape, so it may be added into
+    bool promised = false;  // Target has handed it out to be written
+    // Of a slice: the slot of the whole, and where in it.
+    int32_t whole = -1;
+    Shape whole_shape;
+    int64_t offset = 0;
+    // Of a whole: elements [first, second) of its gradient that have been reached; none where all have.
+    std::vector<std::pair<int64_t, int64_t>> reached;
   };
 
   int32_t NewSlot(bool leaf);
@@ -86,7 +95,11 @@ class Tape {
   int64_t IdOf(int32_t slot) const { return serial_ << 32 | slot; }
   int32_t SlotOf(const Tensor& tensor) const;
   void Accumulate(Context& context, int32_t id, const Tensor& gradient);
-  void AccumulateSlice(Context& context, int32_t id, const Shape& shape, int64_t offset, const Tensor& gradient);
+  // The gradient of slice `id`, into that of the whole.
+  void AccumulateSlice(Context& context, int32_t id, const Tensor& gradient);
+  Tensor Target(Context& context, int32_t id, const Shape& shape);
+  // Elements [slice.offset, + size) of the whole's gradient, as a flat view.
+  Tensor PlaceOf(Context& context, const Slot& slice, int64_t size);
 
   int64_t serial_;  // unique among all tapes and their clearings in the process
   std::vector<Entry> entries_;
@@ -109,6 +122,10 @@ class Recording {
 // For ops: records that `output` came from `inputs` (undefined ones allowed), when a tape is recording and an input is
 // on it. Otherwise does nothing, and `backward` with all it captured is dropped.
 void RecordOp(Context& context, std::initializer_list<const Tensor*> inputs, Tensor& output, BackwardFunction backward);
+
+// The same for `slice`, a view of `slice.size()` elements from `offset` of `whole`, which is contiguous. The gradients
+// of all slices of a value meet in one buffer.
+void RecordSlice(Context& context, const Tensor& whole, Tensor& slice, int64_t offset);
 
 // Whether RecordOp would record: lets an op skip saving what only its backward needs.
 bool IsRecording(const Context& context, std::initializer_list<const Tensor*> inputs);

@@ -64,21 +64,94 @@ TEST(Tape, SharedGradientsAreNotAddedInto) {
   EXPECT_EQ(ToHost<float>(context, tape.Gradient(z))[0], 1);
 }
 
+Tensor Part(Context& context, const Tensor& x, int64_t begin, int64_t end) {
+  Tensor part = SliceView(x, 0, begin, end);
+  RecordSlice(context, x, part, begin);
+  return part;
+}
+
+// ScaledSum that writes its gradient where the tape wants it.
+Tensor InPlaceSum(Context& context, const Tensor& x, float factor) {
+  Tensor y = FromHost<float>(context, {0}, {1});
+  RecordOp(context, {&x}, y, [shape = x.shape(), factor](Context& context, const Tensor& grad, GradientSink& sink) {
+    const std::vector<float> values(shape.size(), factor * grad.data<float>()[0]);
+    const Tensor target = sink.Target(0, shape);
+    CopyInto(context, target, FromHost(context, values, shape));
+    sink.Set(0, target);
+  });
+  return y;
+}
+
 TEST(Tape, SlicesShareOneBuffer) {
   Context context;
-  Tensor x = FromHost<float>(context, {1, 2, 3}, {3});
+  Tensor x = FromHost<float>(context, {1, 2, 3, 4, 5}, {5});
+  using Use = Tensor (*)(Context&, const Tensor&, float);
+  // Whether gradients are written in place or added, and in which order they come, shall not matter.
+  for (const Use first : {ScaledSum, InPlaceSum}) {
+    for (const Use second : {ScaledSum, InPlaceSum}) {
+      Tape tape;
+      tape.Watch(x);
+      Tensor loss;
+      {
+        Recording recording(context, tape);
+        const Tensor a = Part(context, x, 0, 2), b = Part(context, x, 2, 4), c = Part(context, x, 1, 3);
+        loss = Sum(context, first(context, a, 1), second(context, b, 10));
+        loss = Sum(context, loss, Sum(context, first(context, c, 100), second(context, a, 1000)));
+      }
+      tape.Backward(context, loss);
+      EXPECT_EQ(ToHost<float>(context, tape.Gradient(x)), (std::vector<float>{1001, 1101, 110, 10, 0}));
+      {
+        Recording recording(context, tape);
+        const Tensor part = Part(context, x, 3, 5);
+        loss = Sum(context, first(context, part, 1), second(context, x, 10));
+      }
+      tape.Backward(context, loss);
+      EXPECT_EQ(ToHost<float>(context, tape.Gradient(x)), (std::vector<float>{10, 10, 10, 11, 11}));
+    }
+  }
+}
+
+TEST(Tape, ASliceOfASliceReachesTheWhole) {
+  Context context;
+  Tensor x = FromHost<float>(context, {1, 2, 3, 4, 5}, {5});
   Tape tape;
   tape.Watch(x);
-  Tensor loss = FromHost<float>(context, {0}, {1});
+  Tensor loss;
   {
     Recording recording(context, tape);
-    RecordOp(context, {&x}, loss, [](Context& context, const Tensor&, GradientSink& sink) {
-      sink.AddSlice(0, {3}, 1, FromHost<float>(context, {7, 8}, {2}));
-      sink.AddSlice(0, {3}, 2, FromHost<float>(context, {1}, {1}));
-    });
+    const Tensor part = Part(context, x, 1, 4);
+    loss = Sum(context, InPlaceSum(context, Part(context, part, 1, 2), 3), InPlaceSum(context, part, 5));
   }
   tape.Backward(context, loss);
-  EXPECT_EQ(ToHost<float>(context, tape.Gradient(x)), (std::vector<float>{0, 7, 9}));
+  EXPECT_EQ(ToHost<float>(context, tape.Gradient(x)), (std::vector<float>{0, 5, 8, 5, 0}));
+}
+
+TEST(Tape, SlicesWrittenInPlaceTakeNoCopies) {
+  Context context;
+  Tensor x = FromHost<float>(context, {1, 2, 3, 4}, {4});
+  Tape tape;
+  tape.Watch(x);
+  Tensor loss;
+  const float* written[2] = {};
+  {
+    Recording recording(context, tape);
+    Tensor y[2];
+    for (int i = 0; i < 2; ++i) {
+      const Tensor part = Part(context, x, 2 * i, 2 * i + 2);
+      y[i] = FromHost<float>(context, {0}, {1});
+      RecordOp(context, {&part}, y[i], [&written, i](Context& context, const Tensor&, GradientSink& sink) {
+        const Tensor target = sink.Target(0, {2});
+        written[i] = target.data<float>();
+        CopyInto(context, target, FromHost<float>(context, {1, 1}, {2}));
+        sink.Set(0, target);
+      });
+    }
+    loss = Sum(context, y[0], y[1]);
+  }
+  tape.Backward(context, loss);
+  const float* gradient = tape.Gradient(x).data<float>();
+  EXPECT_EQ(written[0], gradient);
+  EXPECT_EQ(written[1], gradient + 2);
 }
 
 TEST(Tape, RecordsNothingOutsideARecordingOrOffTheTape) {

@@ -67,6 +67,14 @@ template <class... Parts>
 Error ResourceExhausted(const Parts&... parts) {
   return internal::MakeError(absl::StatusCode::kResourceExhausted, parts...);
 }
+// Work on a device that was to be captured cannot be: it reads to the host, waits, or asks the system for memory.
+// Whoever captures catches it and runs the work without.
+class NotCapturable : public Error {
+ public:
+  explicit NotCapturable(const std::string& what)
+      : Error(absl::StatusCode::kFailedPrecondition, "capture: expected work that stays on the device, got " + what) {}
+};
+
 // Stopped on request (Ctrl-C); what was promised to be kept is kept.
 template <class... Parts>
 Error Cancelled(const Parts&... parts) {

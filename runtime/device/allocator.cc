@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <string>
 
 #include "runtime/base/error.h"
 
@@ -44,21 +45,28 @@ void* Pool::Allocate(size_t bytes) {
     block = idle.back();
     idle.pop_back();
   } else {
-    block = source_->Acquire(size);
-    if (block == nullptr) {
-      TrimLocked();
-      block = source_->Acquire(size);
-    }
-    if (block == nullptr) {
-      throw ResourceExhausted("out of memory on ", ToString(device()), ": asked for ", size, " bytes with ",
-                              statistics_.in_use_bytes, " in use and ",
-                              statistics_.system_bytes - statistics_.in_use_bytes, " pooled");
-    }
-    ++statistics_.system_allocations;
-    statistics_.system_bytes += size;
+    block = AcquireLocked(size);
   }
   statistics_.in_use_bytes += size;
   statistics_.peak_in_use_bytes = std::max(statistics_.peak_in_use_bytes, statistics_.in_use_bytes);
+  return block;
+}
+
+void* Pool::AcquireLocked(size_t size) {
+  const int64_t pooled = statistics_.system_bytes - statistics_.in_use_bytes;
+  void* block = source_->Acquire(size);
+  if (block == nullptr) {
+    TrimLocked();
+    block = source_->Acquire(size);
+  }
+  if (block == nullptr) {
+    const int64_t free = source_->FreeBytes();
+    throw ResourceExhausted("out of memory on ", ToString(device()), ": asked for ", size, " bytes with ",
+                            statistics_.in_use_bytes, " in use and ", pooled, " pooled",
+                            free < 0 ? "" : ", " + std::to_string(free) + " free on the device");
+  }
+  ++statistics_.system_allocations;
+  statistics_.system_bytes += size;
   return block;
 }
 

@@ -25,6 +25,8 @@ class MemorySource {
   // Returns null when memory is out; throws only when the device itself fails.
   virtual void* Acquire(size_t bytes) = 0;
   virtual void Release(void* block) noexcept = 0;
+  // What the device has left, for messages; -1 where nobody can tell.
+  virtual int64_t FreeBytes() noexcept { return -1; }
 };
 
 std::unique_ptr<MemorySource> HostMemory();
@@ -45,8 +47,8 @@ class Pool {
 
   Device device() const { return source_->device(); }
 
-  // Never null, also for 0 bytes. Throws ResourceExhausted, naming what was asked, what is in use and what is pooled,
-  // after giving every idle block back to the system did not help.
+  // Never null, also for 0 bytes. Throws ResourceExhausted, naming what was asked, what is in use, what is pooled and
+  // what the device has left, after giving every idle block back to the system did not help.
   void* Allocate(size_t bytes);
   // `bytes` is what was asked for.
   void Free(void* block, size_t bytes) noexcept;
@@ -59,6 +61,7 @@ class Pool {
   static size_t SizeClass(size_t bytes);
 
  private:
+  void* AcquireLocked(size_t size);
   void TrimLocked() noexcept;
 
   std::unique_ptr<MemorySource> source_;

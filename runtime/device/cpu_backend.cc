@@ -1,16 +1,27 @@
 #include <cstring>
 
+#include "runtime/base/cpu.h"
 #include "runtime/device/backend.h"
 
 namespace bitgate {
 namespace {
 
+class PassedMarker : public Marker {
+ public:
+  void Record(Lane) override {}
+  void HoldBack(Lane) override {}
+  bool Passed() override { return true; }
+  void Wait() override {}
+};
+
 // Work on the CPU is done when the call that asked for it returns.
 class CpuBackend : public Backend {
  public:
+  std::string device_name() const override { return ProcessorName(); }
   const std::shared_ptr<Pool>& pool() override { return pool_; }
+  std::shared_ptr<Pool> MakePool() override { return std::make_shared<Pool>(HostMemory()); }
+  const std::shared_ptr<Pool>& host_pool() override { return pool_; }
   Stream compute_stream() override { return {}; }
-  Stream upload_stream() override { return {}; }
   void Synchronize() override {}
   void CopyFromHost(void* target, const void* source, size_t bytes) override { Copy(target, source, bytes); }
   void CopyToHost(void* target, const void* source, size_t bytes) override { Copy(target, source, bytes); }
@@ -18,6 +29,9 @@ class CpuBackend : public Backend {
   void FillZero(void* target, size_t bytes) override {
     if (bytes > 0) std::memset(target, 0, bytes);
   }
+  void Upload(void* target, const void* source, size_t bytes) override { Copy(target, source, bytes); }
+  void Download(void* target, const void* source, size_t bytes) override { Copy(target, source, bytes); }
+  std::unique_ptr<Marker> MakeMarker() override { return std::make_unique<PassedMarker>(); }
 
  private:
   static void Copy(void* target, const void* source, size_t bytes) {

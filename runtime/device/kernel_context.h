@@ -3,9 +3,13 @@
 #define BITGATE_RUNTIME_DEVICE_KERNEL_CONTEXT_H_
 
 #include <cstddef>
+#include <map>
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "runtime/device/allocator.h"
+#include "runtime/device/compute.h"
 #include "runtime/device/device.h"
 #include "runtime/device/plan_cache.h"
 
@@ -19,9 +23,18 @@ class Libraries {
   Libraries();
   ~Libraries();
   OneDnn& onednn();
+  // The one T of this context, made by `make()` (returning std::shared_ptr<T>) when it is asked for first. `name` is a
+  // string literal; one name, one type. For libraries of a device that only its own kernels know.
+  template <class T, class Make>
+  T& Get(const char* name, Make make) {
+    std::shared_ptr<void>& found = others_[name];
+    if (found == nullptr) found = make();
+    return *static_cast<T*>(found.get());
+  }
 
  private:
   std::unique_ptr<OneDnn> onednn_;
+  std::map<std::string, std::shared_ptr<void>> others_;
 };
 
 // Scratch memory from the pool that only grows: one kernel uses it at a time, in stream order.
@@ -31,6 +44,7 @@ class Workspace {
   ~Workspace();
   Workspace(const Workspace&) = delete;
   Workspace& operator=(const Workspace&) = delete;
+  void Swap(Workspace& other) noexcept;
 
   // At least `bytes`, 64-byte aligned, contents undefined. Valid until the next call.
   void* Get(size_t bytes);
@@ -43,6 +57,7 @@ class Workspace {
 
 struct KernelContext {
   Stream stream;
+  Compute compute;  // of convolutions and products
   Libraries& libraries;
   PlanCache& plans;
   Workspace& workspace;

@@ -1,54 +1,263 @@
 // CUDA's loop drivers, the twins of runtime/kernel/map.h. For .cu files only.
+//
+// An array is a matrix of rows, cut into segments that lie within one row; a team of threads does a segment: a block
+// for long rows, part of a warp for short ones. Where segments begin, and which thread does which element of one in
+// which order, depends on the sizes alone, so sums are reproducible. A thread does four neighbours at a time, by
+// vectors where all arrays are aligned to 16 bytes. Functors are called on the device; outputs may be inputs.
 #ifndef BITGATE_RUNTIME_KERNEL_CUDA_MAP_H_
 #define BITGATE_RUNTIME_KERNEL_CUDA_MAP_H_
 
 #include <cuda_runtime.h>
 
 #include <cstdint>
+#include <type_traits>
 
-#include "runtime/device/cuda_check.h"
+#include "runtime/base/math.h"
 #include "runtime/device/device.h"
+#include "runtime/device/kernel_context.h"
+#include "runtime/kernel/cuda_launch.h"
+#include "runtime/kernel/cuda_reduce.h"
 
 namespace bitgate {
 namespace cuda {
 
 constexpr int kMapThreads = 256;
-constexpr int64_t kReduceBlock = 4096;  // elements one thread block sums: fixed, so that sums are reproducible
+constexpr int kMapBlocksPerSm = 4;        // at least: 64 registers a thread
+constexpr int64_t kFewBlocks = 1056;      // what a GPU of 132 multiprocessors wants to be given
+constexpr int64_t kMaxSegment = 1 << 14;  // elements: float sums of a thread have 64 terms
+constexpr int64_t kShortRow = 1 << 12;
 
-inline cudaStream_t CudaStream(const Stream& stream) { return static_cast<cudaStream_t>(stream.handle); }
+struct Segments {
+  int64_t rows, elements;  // the matrix
+  int64_t length;          // elements of a segment; the last of a row may be shorter
+  int64_t per_row, count;  // segments
+  int team;                // threads that do a segment
+  int rounds;              // segments that a team does, one after another
+  int64_t blocks;          // of threads, at least 1
+};
 
-// ---- kernels ----
+inline int64_t AtLeast(int64_t value, int64_t low) { return value < low ? low : value; }
+inline int64_t AtMost(int64_t value, int64_t high) { return value > high ? high : value; }
+inline int64_t Parts(int64_t whole, int64_t part) { return (whole + part - 1) / part; }
 
-template <class F, class... Inputs>
-__global__ void MapKernel(int64_t size, F f, float* y, const Inputs*... x) {
-  const int64_t stride = static_cast<int64_t>(gridDim.x) * blockDim.x;
-  for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < size; i += stride) {
-    y[i] = f(i, x[i]...);
+inline Segments CutIntoSegments(int64_t rows, int64_t elements) {
+  Segments s{rows, elements, elements, 1, rows, kMapThreads, 1, rows};
+  if (rows > 1 && elements <= kShortRow) {
+    s.team = elements <= kWarp ? 8 : kWarp;
+    const int64_t teams = kMapThreads / s.team;
+    const int64_t most = AtLeast(kMaxSegment / (AtLeast(elements, 1) * teams), 1);
+    s.rounds = static_cast<int>(AtMost(AtLeast(rows / (teams * kFewBlocks), 1), most));
+    s.blocks = Parts(rows, teams * s.rounds);
+  } else {
+    const int64_t unit = 4 * kMapThreads;  // one vector a thread
+    s.length = AtMost(AtLeast(Parts(rows * elements, kFewBlocks * unit), 1) * unit, kMaxSegment);
+    s.per_row = AtLeast(Parts(elements, s.length), 1);
+    s.blocks = s.count = rows * s.per_row;
+  }
+  s.blocks = AtLeast(s.blocks, 1);
+  return s;
+}
+
+template <int kInputs>
+struct MapArrays {
+  float* y;
+  const float* x[kInputs == 0 ? 1 : kInputs];
+  bool aligned;  // all of them, to vectors
+};
+
+template <class... Inputs>
+MapArrays<sizeof...(Inputs)> MakeMapArrays(float* y, const Inputs*... x) {
+  uintptr_t addresses = reinterpret_cast<uintptr_t>(y);
+  ((addresses |= reinterpret_cast<uintptr_t>(x)), ...);
+  return {y, {x...}, addresses % sizeof(float4) == 0};
+}
+
+// ---- on the device ----
+
+// Elements [first, end) counted from base, which is a multiple of 4; 0 <= first < 4.
+struct Segment {
+  int64_t row, base;
+  int first, end;
+};
+
+__device__ inline Segment SegmentOf(const Segments& s, int64_t index) {
+  const int64_t row = s.per_row == 1 ? index : index / s.per_row;
+  const int64_t offset = (index - row * s.per_row) * s.length;
+  const int64_t left = s.elements - offset, begin = row * s.elements + offset;
+  const int first = static_cast<int>(begin % 4);
+  return {row, begin - first, first, first + static_cast<int>(left < s.length ? left : s.length)};
+}
+
+template <int kInputs, class F>
+__device__ float CallElement(const F& f, int64_t i, const float* v) {
+  static_assert(kInputs <= 4, "a map of more than four arrays");
+  if constexpr (kInputs == 0) return f(i);
+  if constexpr (kInputs == 1) return f(i, v[0]);
+  if constexpr (kInputs == 2) return f(i, v[0], v[1]);
+  if constexpr (kInputs == 3) return f(i, v[0], v[1], v[2]);
+  if constexpr (kInputs == 4) return f(i, v[0], v[1], v[2], v[3]);
+}
+
+// kVectors vectors at `position`, position + stride and so on: all loads first, so that they are under way together.
+template <int kVectors, int kInputs, class F>
+__device__ void MapVectors(const MapArrays<kInputs>& a, int64_t position, int stride, const F& f) {
+  float4 loaded[kVectors][kInputs == 0 ? 1 : kInputs];
+  BG_UNROLL
+  for (int u = 0; u < kVectors; ++u) {
+    BG_UNROLL
+    for (int k = 0; k < kInputs; ++k) {
+      loaded[u][k] = *reinterpret_cast<const float4*>(a.x[k] + position + u * stride);
+    }
+  }
+  BG_UNROLL
+  for (int u = 0; u < kVectors; ++u) {
+    float v[4][kInputs == 0 ? 1 : kInputs];
+    BG_UNROLL
+    for (int k = 0; k < kInputs; ++k) {
+      v[0][k] = loaded[u][k].x, v[1][k] = loaded[u][k].y, v[2][k] = loaded[u][k].z, v[3][k] = loaded[u][k].w;
+    }
+    const int64_t i = position + u * stride;
+    float4 y;
+    y.x = CallElement<kInputs>(f, i, v[0]);
+    y.y = CallElement<kInputs>(f, i + 1, v[1]);
+    y.z = CallElement<kInputs>(f, i + 2, v[2]);
+    y.w = CallElement<kInputs>(f, i + 3, v[3]);
+    __stwb(reinterpret_cast<float4*>(a.y + i), y);  // one store: the compiler splits a plain one into four
   }
 }
 
-// Each thread block handles kReduceBlock elements of one row (blockIdx.y) and writes kSums partial sums.
-template <int kSums, class F, class... Inputs>
-__global__ void MapReduceKernel(int64_t elements, F f, float* partial, float* y, const Inputs*... x) {
-  __shared__ float shared[kSums][kMapThreads];
-  const int64_t row = blockIdx.y;
-  const int64_t begin = blockIdx.x * kReduceBlock;
-  const int64_t end = begin + kReduceBlock < elements ? begin + kReduceBlock : elements;
-  float sums[kSums] = {};
-  for (int64_t i = begin + threadIdx.x; i < end; i += kMapThreads) {
-    y[row * elements + i] = f(row, sums, x[row * elements + i]...);
-  }
-  for (int k = 0; k < kSums; ++k) shared[k][threadIdx.x] = sums[k];
-  __syncthreads();
-  for (int half = kMapThreads / 2; half > 0; half /= 2) {
-    if (threadIdx.x < half) {
-      for (int k = 0; k < kSums; ++k) shared[k][threadIdx.x] += shared[k][threadIdx.x + half];
+// y[i] = f(i, x0[i], ...) over a segment, by thread `lane` of a team of `team`.
+template <int kInputs, class F>
+__device__ void MapSegment(const MapArrays<kInputs>& a, const Segment& s, int lane, int team, const F& f) {
+  constexpr int kVectors = kInputs < 2 ? 4 : 2;
+  for (int p = 4 * lane; p < s.end;) {
+    const bool whole = a.aligned && p >= s.first;
+    if (whole && p + (kVectors - 1) * 4 * team + 4 <= s.end) {
+      MapVectors<kVectors>(a, s.base + p, 4 * team, f);
+      p += kVectors * 4 * team;
+    } else if (whole && p + 4 <= s.end) {
+      MapVectors<1>(a, s.base + p, 0, f);
+      p += 4 * team;
+    } else {
+      for (int j = p < s.first ? s.first : p; j < p + 4 && j < s.end; ++j) {
+        float v[kInputs == 0 ? 1 : kInputs];
+        BG_UNROLL
+        for (int k = 0; k < kInputs; ++k) v[k] = a.x[k][s.base + j];
+        a.y[s.base + j] = CallElement<kInputs>(f, s.base + j, v);
+      }
+      p += 4 * team;
     }
-    __syncthreads();
   }
-  if (threadIdx.x < kSums) {
-    partial[(row * gridDim.x + blockIdx.x) * kSums + threadIdx.x] = shared[threadIdx.x][0];
+}
+
+// body(segment, lane, team) for every segment of this thread, and done(row, lane, exists) after each round, called by
+// all threads of the block alike. kTeam is s.team where that is a whole block, else 0.
+template <int kTeam, class Body, class Done>
+__device__ void ForEachSegment(const Segments& s, const Body& body, const Done& done) {
+  if constexpr (kTeam == kMapThreads) {
+    if (blockIdx.x < s.count) body(SegmentOf(s, blockIdx.x), static_cast<int>(threadIdx.x), kTeam);
+  } else {
+    const int teams = kMapThreads / s.team, lane = threadIdx.x % s.team;
+    int64_t row = static_cast<int64_t>(blockIdx.x) * teams * s.rounds + threadIdx.x / s.team;
+    for (int round = 0; round < s.rounds; ++round, row += teams) {
+      if (row < s.count) body(SegmentOf(s, row), lane, s.team);
+      done(row, lane, row < s.count);
+    }
   }
+}
+
+// By all threads of a block: the sums of rows from those of their segments; a warp does a row of many.
+__device__ inline void SumRowParts(const Segments& s, const double* parts, float* row_sums) {
+  if (s.per_row < kWarp) {
+    for (int64_t row = threadIdx.x; row < s.rows; row += kMapThreads) {
+      double sum = 0;
+      for (int64_t i = 0; i < s.per_row; ++i) sum += parts[row * s.per_row + i];
+      row_sums[row] = static_cast<float>(sum);
+    }
+    return;
+  }
+  for (int64_t row = threadIdx.x / kWarp; row < s.rows; row += kMapThreads / kWarp) {
+    const double sum = WarpSumOf(parts + row * s.per_row, s.per_row);
+    if (threadIdx.x % kWarp == 0) row_sums[row] = static_cast<float>(sum);
+  }
+}
+
+template <int kMaxSums>
+struct MapReduceScratch {
+  float sums[kMaxSums][kMapThreads];
+  double totals[kMaxSums];
+};
+
+// What a block does with its segments, and the last one with the sums of all: partial[k * blocks + block].
+template <int kTeam, int kRowSum, int kInputs, int kMaxSums, class Prepared>
+__device__ void MapReduceBlock(const Segments& segments, const Prepared& prepared, const MapArrays<kInputs>& arrays,
+                               double* partial, float* row_sums, MapReduceScratch<kMaxSums>* scratch) {
+  constexpr int kSums = Prepared::kSums;
+  const int64_t blocks = gridDim.x;
+  float sums[kSums] = {};
+  ForEachSegment<kTeam>(
+      segments,
+      [&](const Segment& segment, int lane, int team) {
+        const auto f = prepared.Row(segment.row);
+        MapSegment(arrays, segment, lane, team, [&](int64_t, auto... x) { return f(sums, x...); });
+      },
+      [&](int64_t row, int lane, bool exists) {
+        if constexpr (kRowSum >= 0) {
+          if (row_sums == nullptr) return;
+          const double sum = NeighbourSum(sums[kRowSum], segments.team);
+          if (lane == 0 && exists) row_sums[row] = static_cast<float>(sum);
+          sums[kRowSum] = 0;
+        }
+      });
+
+  BlockSums<kMapThreads>(sums, scratch->sums, [&](int k, double sum) {
+    partial[k * blocks + blockIdx.x] = sum;
+    const bool whole_row = kTeam == kMapThreads && k == kRowSum && segments.per_row == 1;
+    if (whole_row && row_sums != nullptr && blockIdx.x < segments.count) row_sums[blockIdx.x] = static_cast<float>(sum);
+  });
+  if (!LastBlock(Counters(), gridDim.x)) return;
+
+  for (int k = threadIdx.x / kWarp; k < kSums; k += kMapThreads / kWarp) {
+    const double sum = WarpSumOf(partial + k * blocks, blocks);
+    if (threadIdx.x % kWarp == 0) scratch->totals[k] = sum;
+  }
+  if constexpr (kRowSum >= 0) {
+    if (row_sums != nullptr && segments.per_row > 1) SumRowParts(segments, partial + kRowSum * blocks, row_sums);
+  }
+  __syncthreads();
+  if (threadIdx.x == 0) prepared.Finish(scratch->totals);
+}
+
+// ---- kernels ----
+
+template <class F, int kInputs>
+__global__ void __launch_bounds__(kMapThreads, kMapBlocksPerSm)
+    MapKernel(Segments segments, F f, MapArrays<kInputs> arrays) {
+  MapSegment(arrays, SegmentOf(segments, blockIdx.x), static_cast<int>(threadIdx.x), kMapThreads, f);
+}
+
+template <int kTeam, class Op, int kInputs>
+__global__ void __launch_bounds__(kMapThreads, kMapBlocksPerSm)
+    MapRowsKernel(Segments segments, Op op, MapArrays<kInputs> arrays) {
+  op.Prepare([&](const auto& prepared) {
+    ForEachSegment<kTeam>(
+        segments,
+        [&](const Segment& segment, int lane, int team) {
+          const auto f = prepared.Row(segment.row);
+          MapSegment(arrays, segment, lane, team, [&](int64_t, auto... x) { return f(x...); });
+        },
+        [](int64_t, int, bool) {});
+  });
+}
+
+template <int kTeam, class Op, int kInputs>
+__global__ void __launch_bounds__(kMapThreads, kMapBlocksPerSm)
+    MapReduceKernel(Segments segments, Op op, MapArrays<kInputs> arrays, double* partial, float* row_sums) {
+  __shared__ MapReduceScratch<Op::kMaxSums> shared;
+  MapReduceScratch<Op::kMaxSums>* const scratch = &shared;
+  op.Prepare([&](const auto& prepared) {
+    MapReduceBlock<kTeam, Op::kRowSum>(segments, prepared, arrays, partial, row_sums, scratch);
+  });
 }
 
 // ---- launchers ----
@@ -57,23 +266,40 @@ __global__ void MapReduceKernel(int64_t elements, F f, float* partial, float* y,
 template <class F, class... Inputs>
 void LaunchMap(const Stream& stream, int64_t size, F f, float* y, const Inputs*... x) {
   if (size == 0) return;
-  const int64_t blocks = (size + kMapThreads - 1) / kMapThreads;
-  const int grid = static_cast<int>(blocks < 65535 ? blocks : 65535);
-  MapKernel<<<grid, kMapThreads, 0, CudaStream(stream)>>>(size, f, y, x...);
-  BG_CHECK_CUDA(cudaGetLastError());
+  const Segments segments = CutIntoSegments(1, size);
+  Launch(stream, dim3(static_cast<unsigned>(segments.blocks)), kMapThreads, MapKernel<F, sizeof...(Inputs)>, segments,
+         f, MakeMapArrays(y, x...));
 }
 
-inline int64_t ReduceBlocksPerRow(int64_t elements) { return (elements + kReduceBlock - 1) / kReduceBlock; }
-
-// y[r, i] = f(r, sums, x0[r, i], ...), f adding to sums[kSums]; partial[rows, ReduceBlocksPerRow(elements), kSums]
-// receives the sums of each block. rows <= 65535.
-template <int kSums, class F, class... Inputs>
-void LaunchMapReduce(const Stream& stream, int64_t rows, int64_t elements, F f, float* partial, float* y,
-                     const Inputs*... x) {
+// y[r, i] = f(x0[r, i], ...) where f is made in two steps: op.Prepare(body) calls body(prepared) once, with one of the
+// types that there may be, and prepared.Row(r) is the f of a row. What either reads from memory or computes is done
+// once for many elements.
+template <class Op, class... Inputs>
+void LaunchMapRows(const Stream& stream, int64_t rows, int64_t elements, Op op, float* y, const Inputs*... x) {
   if (rows == 0 || elements == 0) return;
-  const dim3 grid(static_cast<unsigned>(ReduceBlocksPerRow(elements)), static_cast<unsigned>(rows));
-  MapReduceKernel<kSums><<<grid, kMapThreads, 0, CudaStream(stream)>>>(elements, f, partial, y, x...);
-  BG_CHECK_CUDA(cudaGetLastError());
+  const Segments segments = CutIntoSegments(rows, elements);
+  constexpr int kInputs = sizeof...(Inputs);
+  const auto kernel =
+      segments.team == kMapThreads ? MapRowsKernel<kMapThreads, Op, kInputs> : MapRowsKernel<0, Op, kInputs>;
+  Launch(stream, dim3(static_cast<unsigned>(segments.blocks)), kMapThreads, kernel, segments, op,
+         MakeMapArrays(y, x...));
+}
+
+// The same with sums beside the output: prepared.Row(r) is called f(sums, x0[r, i], ...) and adds to the float array
+// `sums`, of decltype(prepared)::kSums <= Op::kMaxSums. prepared.Finish(totals), in one thread at the end, gets the
+// sums over all elements, in double. Sum Op::kRowSum (-1: none) is one of each row instead, and goes to row_sums[rows]
+// if that is not null; its total is undefined. One launch, for no elements as well.
+template <class Op, class... Inputs>
+void LaunchMapReduce(KernelContext& context, int64_t rows, int64_t elements, Op op, float* row_sums, float* y,
+                     const Inputs*... x) {
+  const Segments segments = CutIntoSegments(rows, elements);
+  constexpr int kInputs = sizeof...(Inputs);
+  const auto kernel =
+      segments.team == kMapThreads ? MapReduceKernel<kMapThreads, Op, kInputs> : MapReduceKernel<0, Op, kInputs>;
+  const size_t bytes = static_cast<size_t>(segments.blocks) * Op::kMaxSums * sizeof(double);
+  double* partial = static_cast<double*>(context.workspace.Get(bytes));
+  Launch(context.stream, dim3(static_cast<unsigned>(segments.blocks)), kMapThreads, kernel, segments, op,
+         MakeMapArrays(y, x...), partial, row_sums);
 }
 
 }  // namespace cuda

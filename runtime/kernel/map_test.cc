@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
 #include "runtime/base/error.h"
 #include "runtime/base/thread_pool.h"
 #include "runtime/kernel/accumulate.h"
@@ -36,8 +38,33 @@ TEST(Map, Avx512) {
   ExpectExactSums(cpu::avx512::Add);
 }
 
+Device TestDevice() {
+  const char* const name = std::getenv("BITGATE_TEST_DEVICE");
+  return name == nullptr ? Device{} : ParseDevice(name);
+}
+
+// Aligned and not, into other memory and in place, with guards on both sides.
+TEST(Add, IsExactOnTheDevice) {
+  Context context(TestDevice());
+  for (const int64_t size : {0, 1, 2, 3, 4, 5, 1023, 1024, 1025, 4095, 4097, 8193, 70001}) {
+    for (const int64_t offset : {1, 4}) {
+      std::vector<float> a(size + offset + 1), b(size + offset + 1);
+      for (size_t i = 0; i < a.size(); ++i) a[i] = 0.1f * i, b[i] = 1.0f / (i + 1);
+      const auto view = [&](const Tensor& whole) { return SliceView(whole, 0, offset, offset + size); };
+      const Tensor x = FromHost(context, a, {size + offset + 1}), z = FromHost(context, b, {size + offset + 1});
+      const Tensor y = Zeros(context, {size + offset + 1});
+      Add(context, view(y), view(x), view(z));
+      Add(context, view(z), view(x), view(z));
+      std::vector<float> expected(a.size()), in_place = b;
+      for (int64_t i = offset; i < offset + size; ++i) expected[i] = in_place[i] = a[i] + b[i];
+      ASSERT_EQ(ToHost<float>(context, y), expected) << size << " from " << offset;
+      ASSERT_EQ(ToHost<float>(context, z), in_place) << size << " from " << offset;
+    }
+  }
+}
+
 TEST(Add, RejectsUnequalSizes) {
-  Context context;
+  Context context(TestDevice());
   const Tensor a = Zeros(context, {3}), b = Zeros(context, {4});
   EXPECT_THROW(Add(context, a, a, b), Error);
 }

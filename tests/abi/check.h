@@ -15,6 +15,8 @@ typedef void (*check_case)(void);
 
 /* Runs one case and remembers how it went. A name on the command line runs that case alone. */
 void check_run(const char* name, check_case run);
+/* A case that does not run, and why. */
+void check_skip(const char* name, const char* reason);
 /* Writes the report; what main returns. */
 int check_finish(void);
 void check_begin(int argc, char** argv);

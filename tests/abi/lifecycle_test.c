@@ -6,7 +6,7 @@
 
 static void library(void) {
   int32_t threads = 0, before = 0;
-  const char* json = NULL;
+  const char *json = NULL;
   CHECK(strcmp(bg_last_error_message(), "") == 0); /* nothing has failed yet */
   CHECK(bg_abi_version() == BG_ABI_VERSION);
   CHECK_OK(bg_check_abi(BG_ABI_VERSION));
@@ -36,10 +36,17 @@ static void status_names(void) {
 
 static void contexts(void) {
   bg_context *context = NULL, *other = NULL;
-  const char* device = NULL;
+  const char *device = NULL, *compute = NULL;
   CHECK_OK(bg_context_create(NULL, &context));
   CHECK_OK(bg_context_device(context, &device));
   CHECK(strcmp(device, "cpu") == 0);
+  CHECK_OK(bg_context_device_name(context, &device));
+  CHECK(strlen(device) > 0);
+  CHECK_OK(bg_context_compute(context, &compute));
+  CHECK(strcmp(compute, "float32") == 0);
+  CHECK_OK(bg_context_set_compute(context, "float32"));
+  CHECK_STATUS(BG_STATUS_UNSUPPORTED_DEVICE, "cpu", bg_context_set_compute(context, "bfloat16"));
+  CHECK_INVALID("float32, tf32 or bfloat16", bg_context_set_compute(context, "int3"));
   CHECK_OK(bg_context_set_recording(context, 0));
   CHECK_OK(bg_context_set_recording(context, 1));
   CHECK_INVALID("toaster", bg_context_create("toaster", &other));
@@ -57,9 +64,9 @@ static void tensors(void) {
   int64_t shape[6] = {-1, -1, -1, -1, -1, -1}, size = 0;
   int32_t rank = 0, requires_grad = -1;
   bg_dtype dtype = BG_INT8;
-  const char* device = NULL;
-  void* data = NULL;
-  bg_context* context = tiny_context();
+  const char *device = NULL;
+  void *data = NULL;
+  bg_context *context = tiny_context();
   bg_tensor *tensor = NULL, *alias = NULL, *gradient = NULL, *scalar = NULL;
   CHECK_OK(bg_tensor_create(context, BG_FLOAT32, 2, dims, values, &tensor));
   CHECK_OK(bg_tensor_create(context, BG_FLOAT32, 0, NULL, values, &scalar));
@@ -100,7 +107,7 @@ static void graphs(void) {
   const char *input[1] = {"input"}, *conv[1] = {"conv"}, *relu[1] = {"relu"}, *flat[1] = {"flat"};
   const char *name = NULL, *text = NULL;
   int32_t count = 0;
-  bg_graph_builder* builder = NULL;
+  bg_graph_builder *builder = NULL;
   bg_graph *graph = NULL, *again = NULL, *zoo = NULL, *none = NULL;
   char kept[4096];
   CHECK_OK(bg_zoo_count(&count));
@@ -141,7 +148,7 @@ static void configurations(void) {
   const char *name = NULL, *text = NULL;
   char kept[8192];
   bg_config *config = NULL, *none = NULL;
-  bg_graph* graph = NULL;
+  bg_graph *graph = NULL;
   CHECK_OK(bg_recipe_count(&count));
   for (int32_t i = 0; i < count; ++i) {
     CHECK_OK(bg_recipe_name(i, &name));
@@ -189,12 +196,17 @@ static void datasets(void) {
 static void models_and_trainers(void) {
   bg_model *model = tiny_model(), *copy = NULL, *none = NULL;
   bg_config *config = NULL, *other = NULL;
-  bg_graph* graph = NULL;
-  bg_trainer* trainer = NULL;
+  bg_graph *graph = NULL;
+  bg_trainer *trainer = NULL;
   bg_train_result result = {.struct_size = sizeof result};
-  const char* text = NULL;
+  const char *text = NULL;
   int32_t frozen = -1;
   CHECK_OK(bg_model_create_copy(model, &copy));
+  CHECK_OK(bg_model_compute(copy, &text));
+  CHECK(strcmp(text, "float32") == 0);
+  CHECK_OK(bg_model_set_compute(copy, "float32"));
+  CHECK_STATUS(BG_STATUS_UNSUPPORTED_DEVICE, "cpu", bg_model_set_compute(copy, "tf32"));
+  CHECK_INVALID("float32, tf32 or bfloat16", bg_model_set_compute(copy, ""));
   CHECK_OK(bg_model_is_frozen(copy, &frozen));
   CHECK(frozen == 0);
   CHECK_STATUS(BG_STATUS_FAILED_PRECONDITION, "freeze", bg_model_export_onnx(copy, check_path("no.onnx"), &text));
@@ -224,7 +236,7 @@ static void models_and_trainers(void) {
   bg_model_free(model);
 }
 
-int main(int argc, char** argv) {
+int main(int argc, char **argv) {
   check_begin(argc, argv);
   RUN(library);
   RUN(status_names);

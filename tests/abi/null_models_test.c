@@ -175,6 +175,10 @@ static void models(void) {
   bg_model_free(copy);
   NULL_REFUSED(bg_model_create_copy, model, NULL, &out.model);
   NULL_REFUSED(bg_model_create_copy, out, model, NULL);
+  NULL_REFUSED(bg_model_set_compute, model, NULL, "float32");
+  NULL_REFUSED(bg_model_set_compute, compute, model, NULL);
+  NULL_REFUSED(bg_model_compute, model, NULL, &out.text);
+  NULL_REFUSED(bg_model_compute, compute, model, NULL);
   NULL_REFUSED(bg_model_config, model, NULL, &out.config);
   NULL_REFUSED(bg_model_config, out, model, NULL);
   NULL_REFUSED(bg_model_set_config, model, NULL, config);

@@ -75,6 +75,12 @@ static void library(void) {
   out = before;
   NULL_REFUSED(bg_context_device, context, NULL, &out.text);
   NULL_REFUSED(bg_context_device, device, context, NULL);
+  NULL_REFUSED(bg_context_device_name, context, NULL, &out.text);
+  NULL_REFUSED(bg_context_device_name, name, context, NULL);
+  NULL_REFUSED(bg_context_set_compute, context, NULL, "float32");
+  NULL_REFUSED(bg_context_set_compute, compute, context, NULL);
+  NULL_REFUSED(bg_context_compute, context, NULL, &out.text);
+  NULL_REFUSED(bg_context_compute, compute, context, NULL);
   NULL_REFUSED(bg_context_set_recording, context, NULL, 1);
   end();
 }

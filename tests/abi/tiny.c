@@ -69,10 +69,12 @@ bg_dataset* tiny_dataset(int count, uint32_t seed) {
   return dataset;
 }
 
-bg_model* tiny_model(void) {
+bg_model* tiny_model(void) { return tiny_model_on(NULL); }
+
+bg_model* tiny_model_on(const char* device) {
   bg_config* config = tiny_config();
   bg_model* model = NULL;
-  CHECK_OK(bg_model_create(config, NULL, &model));
+  CHECK_OK(bg_model_create(config, device, &model));
   bg_config_free(config);
   return model;
 }
@@ -112,9 +114,11 @@ bg_trainer* tiny_trainer(bg_model* model, const char* output, bg_existing existi
   return trainer;
 }
 
-bg_context* tiny_context(void) {
+bg_context* tiny_context(void) { return tiny_context_on("cpu"); }
+
+bg_context* tiny_context_on(const char* device) {
   bg_context* context = NULL;
-  CHECK_OK(bg_context_create("cpu", &context));
+  CHECK_OK(bg_context_create(device, &context));
   return context;
 }
 

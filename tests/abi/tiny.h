@@ -27,7 +27,9 @@ bg_model* tiny_model(void);
 bg_model* tiny_stepped_model(void);
 /* A trainer of the model on the tiny data, writing to `output` (may be NULL). */
 bg_trainer* tiny_trainer(bg_model* model, const char* output, bg_existing existing);
+bg_model* tiny_model_on(const char* device);
 bg_context* tiny_context(void);
+bg_context* tiny_context_on(const char* device);
 /* A float32 tensor of rank 1 (or 2, where columns > 0), from values or zeros. */
 bg_tensor* tiny_tensor(bg_context* context, int64_t rows, int64_t columns, const float* values);
 /* uint8 [count, 8, 8, 1] and int32 [count]. */

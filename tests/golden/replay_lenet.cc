@@ -8,6 +8,7 @@
 #include "ops/loss/loss.h"
 #include "ops/optim/optim.h"
 #include "runtime/base/error.h"
+#include "runtime/device/test_context.h"
 #include "runtime/tensor/copy.h"
 #include "tests/golden/golden_file.h"
 
@@ -23,7 +24,7 @@ std::string GoldenQuantizer(const std::string& site) {
 // A parameter of the file in our layout: OIHW -> OHWI, and fc1's inputs from CHW to HWC.
 std::vector<float> Ours(const GoldenFile& file, const std::string& prefix, const std::string& name,
                         const Shape& flatten) {
-  Context context;
+  testing::TestContext context;
   const std::string key = prefix + "/" + name;
   const Tensor tensor = FromHost(context, file.Floats(key), file.ShapeOf(key));
   if (tensor.shape().rank() == 4) return ToHost<float>(context, PermuteView(tensor, {0, 2, 3, 1}));
@@ -60,7 +61,7 @@ class Spy : public Method {
   std::vector<ParameterDeclaration> Declare() const override { return inner_->Declare(); }
   void Bind(Context& context, const std::vector<Parameter*>& p) override { inner_->Bind(context, p); }
   void FromFloat(Context& context, int site, const Tensor& w) override { inner_->FromFloat(context, site, w); }
-  std::unique_ptr<Prepared> Begin(Context& context, Mode mode, const RandomKey& key, const Tensor& noise) override {
+  std::unique_ptr<Prepared> Begin(Context& context, Mode mode, const StepKey& key, const Tensor& noise) override {
     return inner_->Begin(context, mode, key, noise);
   }
   int64_t noise_size() const override { return inner_->noise_size(); }
@@ -161,7 +162,7 @@ void CheckAdam(Network& network, const GoldenFile& file, const Shape& flatten, C
 }  // namespace
 
 void ReplayLeNet(const GoldenFile& file, Comparison* comparison) {
-  Context context;
+  testing::TestContext context;
   zoo::LeNet5Options widths;
   widths.conv1_channels = file.ShapeOf("param/conv1.weight")[0];
   widths.conv2_channels = file.ShapeOf("param/conv2.weight")[0];

@@ -6,6 +6,7 @@
 #include "ops/quant/gates/gates.h"
 #include "ops/quant/gates/gates_math.h"
 #include "runtime/autograd/tape.h"
+#include "runtime/device/test_context.h"
 #include "runtime/tensor/copy.h"
 #include "tests/golden/golden_file.h"
 
@@ -78,7 +79,7 @@ void CheckRegularizer(Context& context, const GoldenFile& file, Tensor phi, int6
 }  // namespace
 
 void ReplayQuantizer(const GoldenFile& file, Comparison* comparison) {
-  Context context;
+  testing::TestContext context;
   const bool is_signed = file.Number("signed") != 0, training = file.Number("training") != 0;
   const int64_t channels = file.Has("phi_2") ? file.ShapeOf("phi_2")[0] : 0;
   const auto layout = OneSite(channels, 1.0);

@@ -1,6 +1,4 @@
 // CPU against CUDA: bit-equal where an op is exact, within the op's tolerance where it sums.
-#include <gtest/gtest.h>
-
 #include <cmath>
 
 #include "ops/quant/bayesian_bits/bayesian_bits.h"
@@ -10,25 +8,12 @@
 #include "runtime/device/context.h"
 #include "runtime/kernel/accumulate.h"
 #include "runtime/tensor/copy.h"
+#include "tests/parity/gpu_test.h"
 
 namespace bitgate {
 namespace {
 
-// Skips, visibly, where there is no GPU to compare with.
-class CudaParity : public testing::Test {
- protected:
-  void SetUp() override {
-    try {
-      gpu_ = std::make_unique<Context>(ParseDevice("cuda:0"));
-    } catch (const Error& error) {
-      EXPECT_EQ(error.code(), absl::StatusCode::kUnimplemented) << error.what();
-      GTEST_SKIP() << error.what();
-    }
-  }
-
-  Context cpu_;
-  std::unique_ptr<Context> gpu_;
-};
+class CudaParity : public GpuTest {};
 
 std::vector<float> Values(int64_t size, uint32_t stream) {
   std::vector<float> values(size);

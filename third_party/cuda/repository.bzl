@@ -5,21 +5,26 @@ package(default_visibility = ["//visibility:public"])
 
 # The C++ headers of the run-time library, cuBLAS, cuDNN, without the thousands of the template libraries.
 cc_library(
-    name = "cuda",
-    srcs = ["lib/libcudart_static.a"],
+    name = "headers",
     hdrs = glob(["include/*.h", "include/*.hpp", "include/crt/**"]),
     includes = ["include"],
+)
+
+cc_library(
+    name = "cuda",
+    srcs = ["lib/libcudart_static.a"],
     linkopts = ["-ldl", "-lrt", "-lpthread"],
+    deps = [":headers"],
 )
 """
 
 _MISSING = """
 load("@bitgate//third_party/cuda:repository.bzl", "missing_toolkit")
 
-missing_toolkit(
-    name = "cuda",
+[missing_toolkit(
+    name = name,
     visibility = ["//visibility:public"],
-)
+) for name in ["cuda", "headers"]]
 """
 
 _MESSAGE = ("--config=cuda: expected a CUDA toolkit in $CUDA_PATH or /usr/local/cuda, found none; " +

@@ -1,4 +1,4 @@
-"""bg_cuda_library: CUDA sources compiled by nvcc."""
+"""bg_cuda_library: CUDA sources compiled by nvcc, or by the C++ compiler for the emulator."""
 
 load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
 load("@bitgate_cuda//:toolkit.bzl", "NVCC")
@@ -59,15 +59,50 @@ _cuda_objects = rule(
     doc = "One position-independent object per .cu file.",
 )
 
+# What nvcc says nothing of, or does not do: built-in variables are unsigned and mostly compared with int, `#pragma
+# unroll` is its own, and vectors are read through pointers to other types.
+_EMULATED_COPTS = [
+    "-Wno-sign-compare",
+    "-Wno-unknown-pragmas",
+    "-fno-strict-aliasing",
+]
+
+def _emulated_library(name, srcs, hdrs, deps):
+    """The .cu files as C++: each is included by a .cc file, so that messages name the file itself."""
+    sources = []
+    for src in [src for src in srcs if src.endswith(".cu")]:
+        output = "_emulated/%s/%s.cc" % (name, src)
+        native.genrule(
+            name = "%s_%s_source" % (name, src),
+            srcs = [src],
+            outs = [output],
+            cmd = "echo '#include \"$<\"' >$@",
+            tags = ["manual"],
+            visibility = ["//visibility:private"],
+        )
+        sources.append(output)
+    native.cc_library(
+        name = name,
+        srcs = sources + [src for src in srcs if not src.endswith(".cu")],
+        hdrs = hdrs,
+        copts = _EMULATED_COPTS,
+        tags = ["manual"],
+        textual_hdrs = [src for src in srcs if src.endswith(".cu")],
+        visibility = ["//visibility:private"],
+        deps = deps,
+    )
+
 def bg_cuda_library(name, srcs, hdrs = [], deps = [], copts = [], visibility = None):
     """Compiles srcs with nvcc under --config=cuda; without it, a library of the headers alone.
+
+    Under --config=cuda_emulated g++ compiles them, for //tools/cuda_emulator.
 
     Code that calls into it asks `#if BG_CUDA` (see BG_CUDA_KERNEL). Device code is built for the architectures of
     --//third_party/cuda:architectures=80,90 (the default) and, as PTX, for the last of them.
 
     Args:
       name: the library; tagged "cuda", so that tools/test.sh builds it under --config=cuda.
-      srcs: .cu files, and .cuh and .h files that only they include.
+      srcs: .cu files of this package, with kernels or without, and .cuh and .h files that only they include.
       hdrs: headers for those who depend on it.
       deps: C++ libraries that srcs and hdrs include. The CUDA run-time library is added.
       copts: further options for nvcc.
@@ -84,14 +119,20 @@ def bg_cuda_library(name, srcs, hdrs = [], deps = [], copts = [], visibility = N
         tags = ["manual"],
         visibility = ["//visibility:private"],
     )
+    emulated = name + "_emulated"
+    _emulated_library(emulated, srcs, hdrs, all_deps)
     native.cc_library(
         name = name,
         srcs = select({
+            "//third_party/cuda:emulated": [],
             "//third_party/cuda:enabled": [":" + objects],
             "//conditions:default": [],
         }),
         hdrs = hdrs,
         tags = ["cuda"],
         visibility = visibility,
-        deps = all_deps,
+        deps = all_deps + select({
+            "//third_party/cuda:emulated": [":" + emulated],
+            "//conditions:default": [],
+        }),
     )

@@ -40,6 +40,7 @@ bool IsFlag(const std::string& word) { return word.size() > 1 && word[0] == '-';
 std::vector<Flag> CommonFlags() {
   return {
       {"device", 0, "DEVICE", "cpu (default) or cuda:0, cuda:1, ... in a CUDA build"},
+      {"compute", 0, "HOW", "of products and convolutions: float32 (default); on a GPU also tf32, bfloat16"},
       {"threads", 0, "N", "threads on the processor (default: all it has)"},
       {"json", 0, "", "print the result as one JSON object instead of text"},
       {"help", 'h', "", "this text"},

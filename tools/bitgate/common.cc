@@ -49,6 +49,7 @@ std::string ResultText(const jobs::TrainResult& result) {
 jobs::Machine MachineOf(const Arguments& arguments) {
   jobs::Machine machine;
   machine.device = AsUsage([&] { return ParseDevice(arguments.Get("device", "cpu")); });
+  machine.compute = AsUsage([&] { return ParseCompute(arguments.Get("compute", "float32")); });
   machine.threads = static_cast<int>(arguments.GetInteger("threads", 0, 1, kMaxThreads));
   return machine;
 }
@@ -95,7 +96,7 @@ std::string ResumeCommand(const Arguments& arguments, bool with_settings) {
   std::string command = "bitgate " + arguments.command();
   if (arguments.positionals() > 0) command += " " + ShellQuoted(arguments.positional(0));
   command += " --resume";
-  for (const char* flag : {"output", "data", "device", "threads"}) {
+  for (const char* flag : {"output", "data", "device", "compute", "threads"}) {
     if (arguments.Has(flag)) command += std::string(" --") + flag + "=" + ShellQuoted(arguments.Get(flag));
   }
   if (!with_settings) return command;

@@ -16,7 +16,7 @@ namespace bitgate::cli {
 // Keys keep the order in which they are set.
 using Json = nlohmann::ordered_json;
 
-// --device and --threads. Throws UsageError.
+// --device, --compute and --threads. Throws UsageError.
 jobs::Machine MachineOf(const Arguments& arguments);
 // --data.
 jobs::Data DataOf(const Arguments& arguments);
@@ -46,9 +46,9 @@ Json BitsJson(const BitReport& report);
 void PrintResult(const std::string& text);
 void PrintResult(const Json& json);
 
-// The command that goes on with an interrupted run: the same command, file, --output, --data, --device and --threads
-// (results depend on it) with --resume, quoted for a shell. Of the settings, which a checkpoint holds, only those that
-// the command needs again: `with_settings`.
+// The command that goes on with an interrupted run: the same command, file, --output, --data, --device, --compute and
+// --threads (results depend on them) with --resume, quoted for a shell. Of the settings, which a checkpoint holds, only
+// those that the command needs again: `with_settings`.
 std::string ResumeCommand(const Arguments& arguments, bool with_settings);
 
 // Trains with progress on standard error: `run` gets the callbacks. Returns the exit code; when interrupted, tells

@@ -18,9 +18,10 @@ TEST(ResumeCommandTest, GoesOnInTheSameWay) {
   EXPECT_EQ(ResumeCommand(Arguments(train, {"-r", "lenet5_float", "-o", "run.safetensors", "--mu=1"}), false),
             "bitgate train --resume --output=run.safetensors");
   EXPECT_EQ(ResumeCommand(Arguments(train, {"-r", "lenet5_float", "--threads=2", "--device", "cuda:0", "--data=my data",
-                                            "-o", "it's.safetensors"}),
+                                            "--compute=tf32", "-o", "it's.safetensors"}),
                           false),
-            "bitgate train --resume --output='it'\\''s.safetensors' --data='my data' --device=cuda:0 --threads=2");
+            "bitgate train --resume --output='it'\\''s.safetensors' --data='my data' --device=cuda:0 --compute=tf32 "
+            "--threads=2");
 }
 
 TEST(ResumeCommandTest, FineTuningNeedsItsFileAndSettings) {

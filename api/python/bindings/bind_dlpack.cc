@@ -1,10 +1,14 @@
 // DLPack, both ways: tensors of PyTorch, NumPy and others in and out without a copy.
 #include <array>
+#include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "api/common/devices.h"
 #include "api/python/bindings/bindings.h"
 #include "api/python/bindings/dlpack_abi.h"
 #include "api/python/bindings/handle.h"
@@ -33,6 +37,10 @@ dlpack::DataType TypeOf(DType dtype) {
   return {dtype == DType::kUint8 ? dlpack::kUInt : dlpack::kInt, bits, 1};
 }
 
+dlpack::Device TheirDevice(Device device) {
+  return {device.type == DeviceType::kCpu ? dlpack::kCpu : dlpack::kCuda, device.index};
+}
+
 template <class Managed>
 struct Lending {
   Managed managed{};
@@ -48,8 +56,8 @@ py::capsule ExportAs(const Tensor& tensor) {
   for (int axis = 0; axis < rank; ++axis) lending->shape[axis] = tensor.shape()[axis];
   lending->strides = ContiguousStrides(tensor.shape());
   Managed& managed = lending->managed;
-  managed.array = {tensor.raw_data(),     {dlpack::kCpu, 0},       rank, TypeOf(tensor.dtype()),
-                   lending->shape.data(), lending->strides.data(), 0};
+  managed.array = {tensor.raw_data(),     TheirDevice(tensor.device()), rank, TypeOf(tensor.dtype()),
+                   lending->shape.data(), lending->strides.data(),      0};
   managed.manager = lending.get();
   managed.deleter = [](Managed* self) { delete static_cast<Lending<Managed>*>(self->manager); };
   if constexpr (std::is_same_v<Managed, dlpack::ManagedVersioned>) {
@@ -67,24 +75,46 @@ py::capsule ExportAs(const Tensor& tensor) {
 }
 
 py::tuple DeviceOf(const api::Variable& self) {
-  const Device device = self.value.device();
-  if (device != Device{}) throw UnsupportedDevice("dlpack: expected a tensor on the cpu, got ", ToString(device));
-  return py::make_tuple(dlpack::kCpu, 0);
+  const dlpack::Device device = TheirDevice(self.value.device());
+  return py::make_tuple(device.type, device.id);
+}
+
+// So that the consumer's stream finds what ours has written. -1: it sees to that itself.
+void WaitForStream(const Tensor& tensor, const py::object& stream) {
+  if (tensor.device().type == DeviceType::kCpu) {
+    if (!stream.is_none()) throw py::buffer_error("dlpack: expected no stream, for a tensor on the cpu has none");
+    return;
+  }
+  const int64_t asked = stream.is_none() ? 1 : stream.cast<int64_t>();
+  if (asked < -1 || asked == 0) {
+    throw py::buffer_error("dlpack: expected a stream of CUDA, 1, 2 or -1, got " + std::to_string(asked));
+  }
+  if (asked == -1) return;
+  const Unlocked unlocked;
+  api::Synchronize(tensor.device());
+}
+
+// The tensor, or a copy of it if that is asked for, or needed for the device that is.
+Tensor ForDevice(const Tensor& tensor, const py::object& asked, const py::object& copy) {
+  const bool must_copy = !copy.is_none() && copy.cast<bool>(), may_copy = copy.is_none() || must_copy;
+  const dlpack::Device own = TheirDevice(tensor.device());
+  if (asked.is_none() || asked.equal(py::make_tuple(own.type, own.id))) {
+    return must_copy ? Clone(SessionOn(tensor.device()).context(), tensor) : tensor;
+  }
+  if (own.type == dlpack::kCpu || !may_copy || !asked.equal(py::make_tuple(dlpack::kCpu, 0))) {
+    throw py::buffer_error("dlpack: expected device (" + std::to_string(own.type) + ", " + std::to_string(own.id) +
+                           "), where the tensor is" +
+                           (own.type == dlpack::kCpu ? "" : ", or a copy on (1, 0), the cpu"));
+  }
+  const Unlocked unlocked;
+  return api::OnHost(tensor);
 }
 
 py::capsule Export(const TensorHandle& self, const py::object& stream, const py::object& max_version,
                    const py::object& device, const py::object& copy) {
   const Entry entry;
-  const py::tuple own_device = DeviceOf(*self);
-  if (!stream.is_none()) throw py::buffer_error("dlpack: expected no stream, for a tensor on the cpu has none");
-  if (!device.is_none() && !own_device.equal(device)) {
-    throw py::buffer_error("dlpack: expected device (1, 0), the cpu, where the tensor is");
-  }
-  Tensor tensor = self->value;
-  if (!copy.is_none() && copy.cast<bool>()) {
-    api::Session& session = SessionOn(tensor.device());
-    tensor = Clone(session.context(), tensor);
-  }
+  const Tensor tensor = ForDevice(self->value, device, copy);
+  if (tensor.device() == self->value.device()) WaitForStream(tensor, stream);
   const bool versioned = !max_version.is_none() && max_version[py::int_(0)].cast<int>() >= 1;
   return versioned ? ExportAs<dlpack::ManagedVersioned>(tensor) : ExportAs<dlpack::Managed>(tensor);
 }
@@ -112,11 +142,20 @@ void CheckRowMajor(const dlpack::Array& array, const Shape& shape) {
   }
 }
 
+// Ours of this number. Throws UnsupportedDevice for what this build lacks.
+Device OurDevice(int32_t type, int32_t id) {
+  if (type == dlpack::kCpu) return {};
+  if (type != dlpack::kCuda) {
+    throw UnsupportedDevice("from_dlpack: expected an array on the cpu or a GPU of CUDA, got DLPack device ", type);
+  }
+  const Device device{DeviceType::kCuda, id};
+  api::ComputeStream(device);
+  return device;
+}
+
 // The array as a tensor, without its owner.
 Tensor Checked(const dlpack::Array& array, std::function<void()> release) {
-  if (array.device.type != dlpack::kCpu) {
-    throw UnsupportedDevice("from_dlpack: expected an array on the cpu, got DLPack device ", array.device.type);
-  }
+  const Device device = OurDevice(array.device.type, array.device.id);
   const DType dtype = DTypeOf(array.dtype);
   if (array.ndim > Shape::kMaxRank) {
     throw InvalidArgument("from_dlpack: expected at most ", Shape::kMaxRank, " dimensions, got ", array.ndim);
@@ -127,12 +166,20 @@ Tensor Checked(const dlpack::Array& array, std::function<void()> release) {
   if (reinterpret_cast<uintptr_t>(data) % SizeOf(dtype) != 0) {
     throw InvalidArgument("from_dlpack: expected an array aligned for its dtype, got one at an odd address");
   }
-  return BorrowTensor(data, shape, dtype, Device{}, std::move(release));
+  return BorrowTensor(data, shape, dtype, device, std::move(release));
 }
 
+// Its owner may use the memory at once, on a stream of its own: ours must be done with it.
 template <class Managed>
 void Delete(void* data) {
   auto* managed = static_cast<Managed*>(data);
+  if (managed->array.device.type == dlpack::kCuda) {
+    try {
+      api::Synchronize({DeviceType::kCuda, managed->array.device.id});
+    } catch (const std::exception&) {
+      // The GPU has failed, and nothing runs on it any more.
+    }
+  }
   if (managed->deleter != nullptr) managed->deleter(managed);
 }
 
@@ -155,15 +202,19 @@ TensorHandle Take(PyObject* capsule) {
   return variable;
 }
 
-// The newer form if it knows it, else the older.
-py::object CapsuleOf(const py::object& array) {
+// The newer form if it knows it, else the older. A GPU's array is made ready for our stream.
+py::object CapsuleOf(const py::object& array, Device device) {
   const py::object dlpack = array.attr("__dlpack__");
+  py::dict options;
+  if (device.type != DeviceType::kCpu) {
+    options["stream"] = py::int_(reinterpret_cast<uintptr_t>(api::ComputeStream(device).handle));
+  }
   try {
-    return dlpack(py::arg("max_version") = py::make_tuple(dlpack::kMajorVersion, dlpack::kMinorVersion));
+    return dlpack(py::arg("max_version") = py::make_tuple(dlpack::kMajorVersion, dlpack::kMinorVersion), **options);
   } catch (py::error_already_set& error) {
     if (!error.matches(PyExc_TypeError)) throw;
   }
-  return dlpack();
+  return dlpack(**options);
 }
 
 TensorHandle Import(const py::object& array) {
@@ -172,14 +223,12 @@ TensorHandle Import(const py::object& array) {
     throw py::type_error("from_dlpack: expected an array with __dlpack__, got " +
                          py::str(py::type::of(array)).cast<std::string>());
   }
+  Device device;
   if (py::hasattr(array, "__dlpack_device__")) {
-    const py::object device = array.attr("__dlpack_device__")();
-    if (!py::object(device[py::int_(0)]).equal(py::int_(dlpack::kCpu))) {
-      throw UnsupportedDevice("from_dlpack: expected an array on the cpu, got DLPack device ",
-                              py::str(device).cast<std::string>());
-    }
+    const py::object theirs = array.attr("__dlpack_device__")();
+    device = OurDevice(py::int_(theirs[py::int_(0)]).cast<int32_t>(), py::int_(theirs[py::int_(1)]).cast<int32_t>());
   }
-  const py::object capsule = CapsuleOf(array);
+  const py::object capsule = CapsuleOf(array, device);
   using dlpack::Managed, dlpack::ManagedVersioned;
   if (PyCapsule_IsValid(capsule.ptr(), kFresh<ManagedVersioned>) != 0) return Take<ManagedVersioned>(capsule.ptr());
   return Take<Managed>(capsule.ptr());
@@ -190,15 +239,20 @@ TensorHandle Import(const py::object& array) {
 void BindDlpack(py::module_& m, TensorClass& tensor) {
   tensor.def("__dlpack__", Export, py::kw_only(), py::arg("stream") = py::none(), py::arg("max_version") = py::none(),
              py::arg("dl_device") = py::none(), py::arg("copy") = py::none(),
-             "A DLPack capsule of the tensor's memory, for from_dlpack() of other libraries. No copy, no gradient.");
-  tensor.def("__dlpack_device__", DeviceOf, "(1, 0): the cpu, as DLPack numbers devices.");
+             R"(A DLPack capsule of the tensor's memory, for from_dlpack() of other libraries. No copy, no gradient.
+
+Of a tensor on a GPU: returns when what is queued on it is done, but for stream=-1. What the other library queues on the
+memory must be done before it lets go of it, and before ops here use it again.)");
+  tensor.def("__dlpack_device__", DeviceOf, "(1, 0) is the cpu, (2, index) a GPU, as DLPack numbers devices.");
   m.def("from_dlpack", Import, py::arg("array"), R"(The tensor of another library, without a copy.
 
 Args:
-  array: has __dlpack__ (PyTorch, NumPy, JAX, ...); on the cpu, contiguous, writable; float32, int32, int8 or uint8.
+  array: has __dlpack__ (PyTorch, NumPy, JAX, ...); on the cpu or, in a build with CUDA, on a GPU; contiguous, writable;
+    float32, int32, int8 or uint8.
 
-Both see what the other writes. Raises ValueError for another dtype, gaps between elements or memory that is read-only
-(tensor() copies those), NotImplementedError for another device, TypeError for what has no __dlpack__.)");
+Both see what the other writes; on a GPU, where each queues work on a stream of its own, the other must have been told to
+wait. Raises ValueError for another dtype, gaps between elements or memory that is read-only (tensor() copies those),
+NotImplementedError for another device, TypeError for what has no __dlpack__.)");
 }
 
 }  // namespace bitgate::python

@@ -15,6 +15,7 @@
 #include "api/python/bindings/sessions.h"
 #include "models/jobs/model.h"
 #include "runtime/base/error.h"
+#include "runtime/device/compute.h"
 #include "runtime/tensor/copy.h"
 
 namespace bitgate::python {
@@ -27,9 +28,9 @@ constexpr char kBusy[] = "model";
 
 ModelHandle Wrapped(std::unique_ptr<jobs::Model> model) { return std::make_shared<ModelCore>(std::move(model)); }
 
-ModelHandle Create(const Config& config, const std::string& device) {
+ModelHandle Create(const Config& config, const std::string& device, const std::string& compute) {
   const Entry entry;
-  const jobs::Machine machine{ParseDevice(device), 0};
+  const jobs::Machine machine{ParseDevice(device), 0, ParseCompute(compute)};
   std::unique_ptr<jobs::Model> model;
   {
     const Unlocked unlocked;
@@ -38,9 +39,9 @@ ModelHandle Create(const Config& config, const std::string& device) {
   return Wrapped(std::move(model));
 }
 
-ModelHandle Open(const std::filesystem::path& path, const std::string& device) {
+ModelHandle Open(const std::filesystem::path& path, const std::string& device, const std::string& compute) {
   const Entry entry;
-  const jobs::Machine machine{ParseDevice(device), 0};
+  const jobs::Machine machine{ParseDevice(device), 0, ParseCompute(compute)};
   std::unique_ptr<jobs::Model> model;
   {
     const Unlocked unlocked;
@@ -175,6 +176,16 @@ void BindProperties(ModelClass& model) {
           "name", [](const ModelHandle& self) { return py::str(self->model->name()); }, "The name in messages.")
       .def_property_readonly(
           "device", [](const ModelHandle& self) { return ToString(self->model->context().device()); }, "Where it is.")
+      .def_property(
+          "compute",
+          [](const ModelHandle& self) {
+            return std::string(ToString(With(self, [](jobs::Model& m) { return m.compute(); })));
+          },
+          [](const ModelHandle& self, const std::string& compute) {
+            const Compute parsed = ParseCompute(compute);
+            With(self, [&](jobs::Model& m) { m.set_compute(parsed); });
+          },
+          "How products and convolutions compute.")
       .def_property_readonly(
           "frozen",
           [](const ModelHandle& self) { return With(self, [](jobs::Model& m) { return m.network().frozen(); }); },
@@ -194,8 +205,8 @@ void BindProperties(ModelClass& model) {
 void BindModel(py::module_& m) {
   ModelClass model(m, "Model", "A network with its parameters and quantizers. Use bitgate.Model.");
   BindProperties(model);
-  model.def_static("create", Create, py::arg("config"), py::arg("device"), "With initial weights.")
-      .def_static("open", Open, py::arg("path"), py::arg("device"), "From a checkpoint.")
+  model.def_static("create", Create, py::arg("config"), py::arg("device"), py::arg("compute"), "With initial weights.")
+      .def_static("open", Open, py::arg("path"), py::arg("device"), py::arg("compute"), "From a checkpoint.")
       .def(
           "clone",
           [](const ModelHandle& self) { return Wrapped(With(self, [](jobs::Model& m) { return m.Clone(); })); },

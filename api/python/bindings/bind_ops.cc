@@ -84,7 +84,8 @@ TensorHandle Pool(const TensorHandle& x, const PairArgument& kernel, const std::
 int64_t CountCorrectOp(const TensorHandle& logits, const TensorHandle& labels) {
   const Entry entry;
   api::Session& session = SessionOn(logits->value.device());
-  const Unlocked unlocked(Elements(logits) > kLongWork);
+  const bool waits = logits->value.device().type != DeviceType::kCpu;  // for all that is queued
+  const Unlocked unlocked(waits || Elements(logits) > kLongWork);
   return CountCorrect(session.context(), logits->value, labels->value);
 }
 

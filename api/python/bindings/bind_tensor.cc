@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "api/common/devices.h"
 #include "api/python/bindings/bindings.h"
 #include "api/python/bindings/buffer.h"
 #include "api/python/bindings/sessions.h"
@@ -33,23 +34,33 @@ py::object NumpyDType(const api::Variable& self) {
   return py::reinterpret_borrow<py::object>(dtype);
 }
 
+bool OnCpu(const Tensor& tensor) { return tensor.device() == Device{}; }
+
 py::object Numpy(const py::object& self) {
-  const Tensor& tensor = self.cast<const api::Variable&>().value;
-  if (tensor.device() != Device{}) {
-    throw UnsupportedDevice("numpy: expected a tensor on the cpu, got one on ", ToString(tensor.device()));
-  }
   static py::handle as_array;
   if (!as_array) as_array = py::object(py::module_::import("numpy").attr("asarray")).release();
-  return as_array(self);
+  Tensor tensor = self.cast<const api::Variable&>().value;
+  if (OnCpu(tensor)) return as_array(self);
+  const Entry entry;
+  {
+    const Unlocked unlocked;  // however little there is to copy: it waits for all that is queued
+    tensor = api::OnHost(tensor);
+  }
+  return as_array(py::cast(TensorHandle(api::NewVariable(tensor))));
 }
 
 py::object AsArray(const py::object& self, const py::object& dtype, const py::object& copy) {
+  const bool may_not_copy = !copy.is_none() && !copy.cast<bool>();
+  const Device device = self.cast<const api::Variable&>().value.device();
+  const bool elsewhere = device != Device{};
+  if (elsewhere && may_not_copy) {
+    throw py::value_error("tensor: expected copy=True or None for a tensor on " + ToString(device) + ", got False");
+  }
   py::object array = Numpy(self);
   const bool convert = !dtype.is_none() && !py::object(array.attr("dtype")).equal(dtype);
-  const bool may_not_copy = !copy.is_none() && !copy.cast<bool>();
   if (convert && may_not_copy) throw py::value_error("tensor: expected copy=True or None for another dtype, got False");
   if (convert) return array.attr("astype")(dtype);
-  return !copy.is_none() && copy.cast<bool>() ? py::object(array.attr("copy")()) : array;
+  return !elsewhere && !copy.is_none() && copy.cast<bool>() ? py::object(array.attr("copy")()) : array;
 }
 
 bool HasHistory(const api::Variable& self) { return self.requires_grad || self.recorded != nullptr; }
@@ -70,15 +81,10 @@ int64_t Length(const api::Variable& self) {
 std::string Repr(const py::object& self) {
   const auto& variable = self.cast<const api::Variable&>();
   std::ostringstream out;
-  out << "tensor(";
-  if (variable.value.device() == Device{}) {
-    const py::object text = py::module_::import("numpy").attr("array2string")(Numpy(self), py::arg("separator") = ", ",
-                                                                              py::arg("prefix") = "tensor(");
-    out << py::str(text).cast<std::string>() << ", dtype=" << ToString(variable.value.dtype());
-  } else {
-    out << "shape=" << variable.value.shape() << ", dtype=" << ToString(variable.value.dtype()) << ", device='"
-        << ToString(variable.value.device()) << "'";
-  }
+  const py::object text = py::module_::import("numpy").attr("array2string")(Numpy(self), py::arg("separator") = ", ",
+                                                                            py::arg("prefix") = "tensor(");
+  out << "tensor(" << py::str(text).cast<std::string>() << ", dtype=" << ToString(variable.value.dtype());
+  if (!OnCpu(variable.value)) out << ", device='" << ToString(variable.value.device()) << "'";
   if (variable.requires_grad) out << ", requires_grad=True";
   if (variable.recorded != nullptr) out << ", recorded";
   out << ")";
@@ -147,13 +153,18 @@ void SetGradient(api::Variable& self, const py::object& gradient) {
     throw InvalidArgument("grad: expected float32 of shape ", self.value.shape(), ", got ", ToString(value.dtype()),
                           " of shape ", value.shape());
   }
+  if (value.device() != self.value.device()) {
+    throw InvalidArgument("grad: expected it on ", ToString(self.value.device()), ", where the tensor is, got it on ",
+                          ToString(value.device()));
+  }
   self.gradient = value;
 }
 
 void BindValues(TensorClass& tensor) {
   tensor.def("numpy", Numpy, R"(The elements as a numpy.ndarray, without a copy: both see what the other writes.
 
-Raises NotImplementedError for a tensor on another device than the cpu.)");
+Of a tensor on a GPU it is a copy, made when what is queued there is done. So it is for all that shows elements: item(),
+tolist(), float(), repr(), numpy.asarray().)");
   tensor.def("__array__", AsArray, py::arg("dtype") = py::none(), py::arg("copy") = py::none());
   tensor.def("item", Item, "The only element as a Python number. Raises ValueError unless there is exactly one.");
   tensor.def(
@@ -220,6 +231,9 @@ Comparison with == is identity; compare values with numpy().)");
   m.def("copy_of", CopyOf, py::arg("array"), py::arg("requires_grad"), py::arg("device"),
         "A tensor with a copy of a C-contiguous buffer.");
   m.def("from_buffer", FromArray, py::arg("array"), "A tensor in the memory of a writable C-contiguous buffer.");
+  m.def("set_compute", SetCompute, py::arg("compute"), py::arg("device"),
+        "How ops of this thread on the device compute products and convolutions.");
+  m.def("get_compute", GetCompute, py::arg("device"), "What set_compute said in this thread.");
   m.def("set_recording", SetRecording, py::arg("recording"),
         "Whether ops of this thread record; returns whether they did.");
   m.def("is_recording", IsRecording, "Whether ops of this thread record.");

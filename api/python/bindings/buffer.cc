@@ -103,7 +103,7 @@ struct Exported {
 int FillBuffer(PyObject* object, Py_buffer* view, int flags) {
   const Tensor& tensor = py::handle(object).cast<const api::Variable&>().value;
   if (tensor.device() != Device{} || !tensor.contiguous()) {
-    PyErr_SetString(PyExc_BufferError, "tensor: expected one on the cpu, got one on another device");
+    PyErr_SetString(PyExc_BufferError, "tensor: expected one on the cpu, got one on another device; numpy() copies it");
     return -1;
   }
   auto* exported = new Exported;

@@ -7,7 +7,7 @@
 
 namespace bitgate::dlpack {
 
-inline constexpr int32_t kCpu = 1;
+inline constexpr int32_t kCpu = 1, kCuda = 2;
 inline constexpr uint8_t kInt = 0, kUInt = 1, kFloat = 2;
 inline constexpr uint64_t kReadOnly = 1;  // a flag
 inline constexpr uint32_t kMajorVersion = 1, kMinorVersion = 0;

@@ -1,8 +1,14 @@
 // The extension module bitgate._core: the library as C++ has it, in Python's words. What users meet is the package
 // around it (api/python/bitgate).
+#include <pybind11/stl.h>
+
+#include <optional>
+#include <string>
+
 #include "api/python/bindings/bindings.h"
 #include "models/jobs/version.h"
 #include "runtime/base/thread_pool.h"
+#include "runtime/device/device.h"
 
 namespace bitgate::python {
 namespace {
@@ -10,8 +16,14 @@ namespace {
 void BindLibrary(py::module_& m) {
   m.attr("version") = jobs::kVersion;
   m.def(
-      "describe", [] { return jobs::ToJson(jobs::Version()); },
-      "JSON: version, processor, instruction sets in use, threads, libraries.");
+      "describe",
+      [](const std::optional<std::string>& device) {
+        const Entry entry;
+        const std::optional<Device> parsed = device ? std::make_optional(ParseDevice(*device)) : std::nullopt;
+        const Unlocked unlocked;
+        return jobs::ToJson(jobs::Version(parsed));
+      },
+      py::arg("device"), "JSON: version, processor, instruction sets in use, threads, libraries; what the device is.");
   m.def("set_threads", SetThreads, py::arg("threads"), R"(How many threads loops use from now on, in the whole process.
 
 1 to 1024, else ValueError. Results are reproducible for one number of threads.)");

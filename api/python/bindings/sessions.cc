@@ -3,6 +3,8 @@
 #include <memory>
 #include <vector>
 
+#include "runtime/device/compute.h"
+
 namespace bitgate::python {
 namespace {
 
@@ -31,6 +33,17 @@ api::Session& SessionOn(Device device) {
   mine.sessions.push_back(std::make_unique<api::Session>(device));
   mine.sessions.back()->set_recording(mine.recording);
   return *mine.sessions.back();
+}
+
+void SetCompute(const std::string& compute, const std::string& device) {
+  const Entry entry;
+  const Compute parsed = ParseCompute(compute);
+  SessionOn(ParseDevice(device)).context().set_compute(parsed);
+}
+
+std::string GetCompute(const std::string& device) {
+  const Entry entry;
+  return ToString(SessionOn(ParseDevice(device)).context().compute());
 }
 
 bool SetRecording(bool recording) {

@@ -3,6 +3,7 @@
 #ifndef BITGATE_API_PYTHON_BINDINGS_SESSIONS_H_
 #define BITGATE_API_PYTHON_BINDINGS_SESSIONS_H_
 
+#include <string>
 #include <tuple>
 
 #include "api/python/bindings/handle.h"
@@ -12,6 +13,10 @@ namespace bitgate::python {
 
 // This thread's. Throws UnsupportedDevice.
 api::Session& SessionOn(Device device);
+
+// How this thread's ops on the device compute; "float32" at first. Throws InvalidArgument and UnsupportedDevice.
+void SetCompute(const std::string& compute, const std::string& device);
+std::string GetCompute(const std::string& device);
 
 // Whether this thread's ops record, for all its devices; returns what was before.
 bool SetRecording(bool recording);

@@ -17,6 +17,9 @@ namespace bitgate {
 // the same pass (closed form, arXiv 2005.07093 with d round(u)/du = 1). A level gate (z4 ... z32) that is exactly 0,
 // and those behind it, get gradient 0: a clamped hard-concrete gate passes none on.
 //
+// On CUDA the result and x's gradient have the CPU's bits; the sums are in another order. Range and gates are read on
+// the device.
+//
 // Throws InvalidArgument on shapes or dtypes that do not fit.
 Tensor BayesianBits(Context& context, const Tensor& x, const Tensor& range, const Tensor& gates,
                     const Tensor& channel_gates, bool is_signed);

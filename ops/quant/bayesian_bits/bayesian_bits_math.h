@@ -1,7 +1,7 @@
 // The Bayesian Bits quantizer, element by element (van Baalen et al., NeurIPS 2020, arXiv 2005.07093, eq. 1-6).
 //
-// A template over the value type: Vec on the CPU, float in CUDA kernels, double in tests. Division is division, and the
-// clip is spelled as published, because low bits decide codes at ties.
+// A template over the value type: Vec on the CPU, float in CUDA kernels, double in tests. Division is division, or has
+// its bits (runtime/kernel/divisor.h), and the clip is spelled as published, because low bits decide codes at ties.
 #ifndef BITGATE_OPS_QUANT_BAYESIAN_BITS_BAYESIAN_BITS_MATH_H_
 #define BITGATE_OPS_QUANT_BAYESIAN_BITS_BAYESIAN_BITS_MATH_H_
 
@@ -37,40 +37,49 @@ BG_HD_INLINE BayesianBitsScales<T> MakeBayesianBitsScales(T beta, bool is_signed
   return s;
 }
 
-// What one element needs, as values of type V (broadcast on the CPU).
-template <class V>
+// What one element needs, as values of type V (broadcast on the CPU). Scale is V, or what V is divided by to V's bits.
+template <class V, class Scale = V>
 struct BayesianBitsElement {
   V low, high, span, zero, one;
-  V scale[kBayesianBitsLevels];
+  Scale scale[kBayesianBitsLevels];
   V gate[kBayesianBitsGates];  // z4, z8, z16, z32
   V channel_gate;              // z2
 };
 
-template <class V, class Broadcast>
-BG_HD_INLINE BayesianBitsElement<V> MakeBayesianBitsElement(const BayesianBitsScales<float>& s, const float* gates,
-                                                            float channel_gate, Broadcast broadcast) {
-  BayesianBitsElement<V> p;
+template <class V, class Scale = V, class Broadcast, class MakeScale>
+BG_HD_INLINE BayesianBitsElement<V, Scale> MakeBayesianBitsElement(const BayesianBitsScales<float>& s,
+                                                                   const float* gates, float channel_gate,
+                                                                   Broadcast broadcast, MakeScale make_scale) {
+  BayesianBitsElement<V, Scale> p;
   p.low = broadcast(s.low);
   p.high = broadcast(s.high);
   p.span = broadcast(s.high - s.low);
   p.zero = broadcast(0.0f);
   p.one = broadcast(1.0f);
-  for (int level = 0; level < kBayesianBitsLevels; ++level) p.scale[level] = broadcast(s.scale[level]);
+  BG_UNROLL
+  for (int level = 0; level < kBayesianBitsLevels; ++level) p.scale[level] = make_scale(s.scale[level]);
+  BG_UNROLL
   for (int k = 0; k < kBayesianBitsGates; ++k) p.gate[k] = broadcast(gates[k]);
   p.channel_gate = broadcast(channel_gate);
   return p;
 }
 
+template <class V, class Broadcast>
+BG_HD_INLINE BayesianBitsElement<V> MakeBayesianBitsElement(const BayesianBitsScales<float>& s, const float* gates,
+                                                            float channel_gate, Broadcast broadcast) {
+  return MakeBayesianBitsElement<V>(s, gates, channel_gate, broadcast, broadcast);
+}
+
 // v = high - relu((high - low) - relu(x - low)), in this order.
-template <class V>
-BG_HD_INLINE V BayesianBitsClip(V x, const BayesianBitsElement<V>& p) {
+template <class V, class Scale>
+BG_HD_INLINE V BayesianBitsClip(V x, const BayesianBitsElement<V, Scale>& p) {
   return p.high - Max(p.span - Max(x - p.low, p.zero), p.zero);
 }
 
 // h = x2 + z4 (e4 + z8 (e8 + z16 (e16 + z32 e32))) over the first kLevels levels; the gates of the others are 0.
 // tail[k] receives H of gate k, what it multiplies: H4 = e4 + z8 H8 and so on.
-template <int kLevels, class V>
-BG_HD_INLINE V BayesianBitsCascade(V v, const BayesianBitsElement<V>& p, V* tail) {
+template <int kLevels, class V, class Scale>
+BG_HD_INLINE V BayesianBitsCascade(V v, const BayesianBitsElement<V, Scale>& p, V* tail) {
   const V x2 = p.scale[0] * Rint(v / p.scale[0]);
   V residual = v - x2;
   BG_UNROLL
@@ -84,8 +93,8 @@ BG_HD_INLINE V BayesianBitsCascade(V v, const BayesianBitsElement<V>& p, V* tail
   return x2 + p.gate[0] * tail[0];
 }
 
-template <int kLevels, class V>
-BG_HD_INLINE V BayesianBitsForward(V x, const BayesianBitsElement<V>& p) {
+template <int kLevels, class V, class Scale>
+BG_HD_INLINE V BayesianBitsForward(V x, const BayesianBitsElement<V, Scale>& p) {
   V tail[kBayesianBitsGates];
   return p.channel_gate * BayesianBitsCascade<kLevels>(BayesianBitsClip(x, p), p, tail);
 }
@@ -99,8 +108,8 @@ template <int kLevels>
 constexpr int kBayesianBitsSums = kSumGates + kLevels - 1;
 
 // Returns grad_x and adds the element's terms to `sums`. edge_low is 1 for a signed quantizer, 0 for an unsigned one.
-template <int kLevels, class V>
-BG_HD_INLINE V BayesianBitsBackward(V x, V grad, const BayesianBitsElement<V>& p, V edge_low, V* sums) {
+template <int kLevels, class V, class Scale>
+BG_HD_INLINE V BayesianBitsBackward(V x, V grad, const BayesianBitsElement<V, Scale>& p, V edge_low, V* sums) {
   V tail[kBayesianBitsGates];
   const V v = BayesianBitsClip(x, p);
   const V h = BayesianBitsCascade<kLevels>(v, p, tail);
@@ -136,7 +145,12 @@ BG_HD_INLINE BayesianBitsParameterGrad FinishBayesianBitsGrad(const double* sums
 // Levels that count: those up to the first gate that is 0.
 BG_HD_INLINE int ActiveLevels(const float* gates) {
   int levels = 1;
-  while (levels < kBayesianBitsLevels && gates[levels - 1] != 0.0f) ++levels;
+  bool open = true;
+  BG_UNROLL
+  for (int k = 0; k < kBayesianBitsGates; ++k) {
+    open = open && gates[k] != 0.0f;
+    levels += open ? 1 : 0;
+  }
   return levels;
 }
 

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <random>
 
+#include "ops/op_testing.h"
 #include "ops/quant/bayesian_bits/bayesian_bits_kernels.h"
 #include "ops/quant/bayesian_bits/bayesian_bits_math.h"
 #include "runtime/autograd/tape.h"
@@ -28,7 +29,7 @@ const std::vector<std::vector<float>> kGateCases = {
     {0, 0, 0, 0}, {1, 0, 0, 0}, {1, 1, 0, 0}, {1, 1, 1, 0}, {1, 1, 1, 1}, {0.3f, 0.9f, 0.2f, 0.5f}, {0.7f, 0, 1, 1}};
 
 TEST(BayesianBits, LiesOnTheGridOfItsOpenGates) {
-  Context context;
+  testing::TestContext context;
   const int bits[] = {2, 4, 8};
   for (bool is_signed : {true, false}) {
     for (int level = 0; level < 3; ++level) {
@@ -92,7 +93,7 @@ Reference ReferenceBackward(const std::vector<float>& x, const std::vector<float
 }
 
 TEST(BayesianBits, GradientsMatchTheDefinitionInDouble) {
-  Context context;
+  testing::TestContext context;
   for (const auto& gates : kGateCases) {
     for (bool is_signed : {true, false}) {
       for (int64_t elements : {1, 17, 1000, 9000}) {
@@ -182,8 +183,120 @@ TEST(BayesianBits, Avx512IsBitEqualToScalar) {
   ExpectBitEqualToScalar({&cpu::avx512::BayesianBitsForward, &cpu::avx512::BayesianBitsBackward});
 }
 
+// Result and gradients on a device, from operands that begin `offset` elements off alignment.
+std::vector<std::vector<float>> ResultsOn(Context& context, const std::vector<float>& x, const std::vector<float>& grad,
+                                          int64_t rows, bool has_channels, float beta, const std::vector<float>& gates,
+                                          bool is_signed, int64_t offset) {
+  const int64_t size = static_cast<int64_t>(x.size());
+  const auto shifted = [&](const std::vector<float>& values) {
+    std::vector<float> moved(values.size() + offset);
+    std::copy(values.begin(), values.end(), moved.begin() + offset);
+    const Tensor whole = FromHost(context, moved, {size + offset});
+    return ReshapeView(SliceView(whole, 0, offset, offset + size), {rows, size / rows});
+  };
+  std::vector<float> channel_gates(rows);
+  for (int64_t row = 0; row < rows; ++row) channel_gates[row] = row % 3 == 1 ? 0.0f : 1.0f / (1 + row % 5);
+  const Tensor channels = has_channels ? FromHost(context, channel_gates, {rows}) : Tensor();
+  const auto results = testing::RunWithGradients(
+      context,
+      [=](Context& c, const std::vector<Tensor>& in) { return BayesianBits(c, in[0], in[1], in[2], in[3], is_signed); },
+      {shifted(x), FromHost<float>(context, {beta}, {1}), FromHost(context, gates, {4}), channels}, shifted(grad));
+  std::vector<std::vector<float>> values;
+  for (const Tensor& result : results) {
+    values.push_back(result.defined() ? ToHost<float>(context, result) : std::vector<float>());
+  }
+  return values;
+}
+
+// Elements to the last bit, except that a NaN may be another; sums within `tolerance`.
+void ExpectSameResults(const std::vector<std::vector<float>>& actual, const std::vector<std::vector<float>>& expected,
+                       double tolerance, const std::string& what) {
+  ASSERT_EQ(actual.size(), expected.size());
+  for (size_t k = 0; k < actual.size(); ++k) {
+    ASSERT_EQ(actual[k].size(), expected[k].size());
+    const auto actual_bits = testing::BitsOf(actual[k]), expected_bits = testing::BitsOf(expected[k]);
+    for (size_t i = 0; i < actual[k].size(); ++i) {
+      if (std::isnan(expected[k][i])) {
+        ASSERT_TRUE(std::isnan(actual[k][i])) << what << ", result " << k << " at " << i;
+      } else if (k < 2) {
+        ASSERT_EQ(actual_bits[i], expected_bits[i]) << what << ", result " << k << " at " << i;
+      } else {
+        ASSERT_NEAR(actual[k][i], expected[k][i], tolerance) << what << ", result " << k << " at " << i;
+      }
+    }
+  }
+}
+
+double SumOfMagnitudes(const std::vector<float>& values) {
+  double sum = 0;
+  for (const float value : values) sum += std::fabs(value);
+  return sum;
+}
+
+struct Matrix {
+  int64_t rows, elements;
+  bool has_channels;
+};
+
+// Short rows that share a warp, rows of a warp, rows of one and of several thread blocks; no multiples of a vector.
+const Matrix kMatrices[] = {{1, 1, false},   {1, 1023, false}, {1, 4097, false}, {1, 70001, false},
+                            {1, 5000, true}, {32, 25, true},   {1025, 9, true},  {67, 33, true},
+                            {5, 4096, true}, {3, 4097, true},  {2, 70001, true}, {70000, 1, true}};
+
+TEST(BayesianBits, DeviceHasTheBitsOfTheCpu) {
+  testing::TestContext context;
+  Context cpu;
+  for (const auto& [rows, elements, has_channels] : kMatrices) {
+    const auto x = Normal(rows * elements, 31), grad = Normal(rows * elements, 32);
+    // Both are off by at most sqrt(512) half epsilons of the sum of magnitudes; beta 1.1, all factors below 3.
+    const double tolerance = 3 * 23 * 6e-8 * SumOfMagnitudes(grad) + 1e-7;
+    for (size_t i = 0; i < std::size(kGateCases); ++i) {
+      if (rows * elements > 10000 && i % 3 != 2) continue;
+      const bool is_signed = i % 2 == 0;
+      const auto expected = ResultsOn(cpu, x, grad, rows, has_channels, 1.1f, kGateCases[i], is_signed, 0);
+      const auto aligned = ResultsOn(context, x, grad, rows, has_channels, 1.1f, kGateCases[i], is_signed, 0);
+      const auto shifted = ResultsOn(context, x, grad, rows, has_channels, 1.1f, kGateCases[i], is_signed, 1);
+      const std::string what = std::to_string(rows) + " x " + std::to_string(elements);
+      ExpectSameResults(aligned, expected, tolerance, what);
+      EXPECT_EQ(aligned, shifted) << what << ": sums depend on the sizes alone";
+    }
+  }
+}
+
+// Ranges for which scales are and are not divided by as runtime/kernel/divisor.h does; ties, zeros, what is no number.
+TEST(BayesianBits, DeviceHasTheBitsOfTheCpuInAnyRange) {
+  testing::TestContext context;
+  Context cpu;
+  for (const float beta : {0x1p-120f, 0x1p-65f, 0x1p-61f, 1e-12f, 1.0f, 1.5f, 3e20f, 0x1p95f, 0x1p100f}) {
+    auto x = Normal(3000, 33, beta);
+    for (int i = 0; i < 1000; ++i) x[i] = beta * static_cast<float>(i - 500) / 255.0f * (i % 2 == 0 ? 1.0f : 1.5f);
+    for (const float special : {0.0f, -0.0f, INFINITY, -INFINITY, beta, -beta, 0x1p-149f, -0x1p-149f, NAN}) {
+      x.push_back(special);
+    }
+    const std::vector<float> grad(x.size(), 0.0f);
+    for (const bool is_signed : {true, false}) {
+      for (const auto& gates : kGateCases) {
+        auto expected = ResultsOn(cpu, x, grad, 1, false, beta, gates, is_signed, 0);
+        auto actual = ResultsOn(context, x, grad, 1, false, beta, gates, is_signed, 0);
+        expected.resize(2), actual.resize(2);  // a NaN makes the sums one
+        ExpectSameResults(actual, expected, 0, "range " + std::to_string(std::ilogb(beta)));
+      }
+    }
+  }
+}
+
+TEST(BayesianBits, NoElementsHaveZeroGradients) {
+  testing::TestContext context;
+  for (const int64_t rows : {1, 3}) {
+    const auto results = ResultsOn(context, {}, {}, rows, true, 1.1f, {1, 1, 1, 1}, true, 0);
+    EXPECT_EQ(results[2], std::vector<float>{0});
+    EXPECT_EQ(results[3], std::vector<float>(4, 0.0f));
+    EXPECT_EQ(results[4], std::vector<float>(rows, 0.0f));
+  }
+}
+
 TEST(BayesianBits, UnsignedIsItsOwnRelu) {
-  Context context;
+  testing::TestContext context;
   const auto values = Normal(500, 21);
   std::vector<float> rectified = values;
   for (float& value : rectified) value = std::max(value, 0.0f);
@@ -194,7 +307,7 @@ TEST(BayesianBits, UnsignedIsItsOwnRelu) {
 }
 
 TEST(BayesianBits, NoClippedWeightRoundsToTwoAtTwoBits) {
-  Context context;
+  testing::TestContext context;
   std::mt19937 random(5);
   std::uniform_real_distribution<float> uniform(1e-4f, 10.0f);
   for (int i = 0; i < 2000; ++i) {
@@ -209,7 +322,7 @@ TEST(BayesianBits, NoClippedWeightRoundsToTwoAtTwoBits) {
 }
 
 TEST(BayesianBits, RejectsWhatDoesNotFit) {
-  Context context;
+  testing::TestContext context;
   const Tensor x = Zeros(context, {2, 3}), one = Zeros(context, {1}), four = Zeros(context, {4});
   EXPECT_THROW(BayesianBits(context, x, four, four, {}, true), Error);
   EXPECT_THROW(BayesianBits(context, x, one, one, {}, true), Error);

@@ -27,13 +27,13 @@ FixedInputs CheckedInputs(const Context& context, const Tensor& x, const Tensor&
 
 const KernelTable<decltype(cpu::scalar::FixedQuantizeForward)>& ForwardKernels() {
   static const KernelTable<decltype(cpu::scalar::FixedQuantizeForward)> kernels{BG_CPU_KERNEL(FixedQuantizeForward),
-                                                                                nullptr};
+                                                                                BG_CUDA_KERNEL(FixedQuantizeForward)};
   return kernels;
 }
 
 const KernelTable<decltype(cpu::scalar::FixedQuantizeBackward)>& BackwardKernels() {
   static const KernelTable<decltype(cpu::scalar::FixedQuantizeBackward)> kernels{BG_CPU_KERNEL(FixedQuantizeBackward),
-                                                                                 nullptr};
+                                                                                 BG_CUDA_KERNEL(FixedQuantizeBackward)};
   return kernels;
 }
 

@@ -22,6 +22,7 @@ struct FixedQuantizer {
 // y = scale * clamp(round(x / scale), qmin, qmax), or the clip.
 // x: float32, any shape.  range: [1], > 0, the current range.  keep: [x.shape()[0]], 1 or 0 (pruned), or undefined.
 // Gradients: x straight through inside (low, high); range by LSQ's rule through the scale. Same pass.
+// On CUDA the result and x's gradient have the CPU's bits; the range is read on the device.
 // Throws InvalidArgument on shapes or dtypes that do not fit.
 Tensor FixedQuantize(Context& context, const Tensor& x, const Tensor& range, const Tensor& keep,
                      const FixedQuantizer& quantizer);

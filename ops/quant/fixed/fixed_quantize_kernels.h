@@ -17,6 +17,11 @@ BG_PER_ISA(void FixedQuantizeForward(KernelContext& context, View y, const Fixed
                                      const FixedQuantizer& quantizer);
            void FixedQuantizeBackward(KernelContext& context, View grad_x, View grad_range, ConstView grad_y,
                                       const FixedInputs& in, const FixedQuantizer& quantizer);)
+namespace cuda {
+void FixedQuantizeForward(KernelContext& context, View y, const FixedInputs& in, const FixedQuantizer& quantizer);
+void FixedQuantizeBackward(KernelContext& context, View grad_x, View grad_range, ConstView grad_y,
+                           const FixedInputs& in, const FixedQuantizer& quantizer);
+}  // namespace cuda
 
 }  // namespace bitgate
 

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <random>
 
+#include "ops/op_testing.h"
 #include "ops/quant/fixed/fixed_quantize_kernels.h"
 #include "runtime/autograd/tape.h"
 #include "runtime/base/cpu.h"
@@ -28,7 +29,7 @@ const FixedQuantizer kSigned2{false, 0.5f, -1, 1, -0.75f, 0.75f, 0.75f};
 const FixedQuantizer kClip{true, 0, 0, 0, -0.8f, 0.8f, 0.8f};
 
 TEST(FixedQuantize, RoundsOnceHalfToEvenAndSaturates) {
-  Context context;
+  testing::TestContext context;
   const Tensor range = FromHost<float>(context, {1.0f}, {1});
   const FixedQuantizer unit{false, 1.0f, 0, 15, 0, 15, 1};
   const Tensor x = FromHost<float>(context, {-3, -0.2f, 0.5f, 1.5f, 2.5f, 14.6f, 99}, {7});
@@ -37,7 +38,7 @@ TEST(FixedQuantize, RoundsOnceHalfToEvenAndSaturates) {
 }
 
 TEST(FixedQuantize, ScaleFollowsTheRangeAndPrunedRowsAreZero) {
-  Context context;
+  testing::TestContext context;
   const Tensor x = FromHost<float>(context, {1, 2, 1, 2}, {2, 2});
   const Tensor keep = FromHost<float>(context, {0, 1}, {2});
   const FixedQuantizer unit{false, 1.0f, -7, 7, -7.5f, 7.5f, 7.5f};
@@ -46,7 +47,7 @@ TEST(FixedQuantize, ScaleFollowsTheRangeAndPrunedRowsAreZero) {
 }
 
 TEST(FixedQuantize, GradientsFollowTheStraightThroughDefinition) {
-  Context context;
+  testing::TestContext context;
   for (const FixedQuantizer& q : {kUnsigned4, kSigned2, kClip}) {
     for (float ratio : {1.0f, 1.25f}) {
       const int64_t rows = 3, elements = 700;
@@ -121,8 +122,57 @@ TEST(FixedQuantize, InstructionSetsAreBitEqual) {
   if (compared == 0) GTEST_SKIP() << "this processor has neither AVX2 nor AVX-512";
 }
 
+std::vector<std::vector<float>> ResultsOn(Context& context, const std::vector<float>& x, const std::vector<float>& grad,
+                                          int64_t rows, bool has_keep, float range, const FixedQuantizer& quantizer,
+                                          int64_t offset) {
+  const int64_t size = static_cast<int64_t>(x.size());
+  const auto shifted = [&](const std::vector<float>& values) {
+    std::vector<float> moved(values.size() + offset);
+    std::copy(values.begin(), values.end(), moved.begin() + offset);
+    const Tensor whole = FromHost(context, moved, {size + offset});
+    return ReshapeView(SliceView(whole, 0, offset, offset + size), {rows, size / rows});
+  };
+  std::vector<float> keeps(rows);
+  for (int64_t row = 0; row < rows; ++row) keeps[row] = row % 3 == 1 ? 0.0f : 1.0f;
+  const Tensor keep = has_keep ? FromHost(context, keeps, {rows}) : Tensor();
+  const auto results = testing::RunWithGradients(
+      context,
+      [=](Context& c, const std::vector<Tensor>& in) { return FixedQuantize(c, in[0], in[1], keep, quantizer); },
+      {shifted(x), FromHost<float>(context, {range}, {1})}, shifted(grad));
+  std::vector<std::vector<float>> values;
+  for (const Tensor& result : results) values.push_back(ToHost<float>(context, result));
+  return values;
+}
+
+TEST(FixedQuantize, DeviceHasTheBitsOfTheCpu) {
+  testing::TestContext context;
+  Context cpu;
+  const struct {
+    int64_t rows, elements;
+    bool has_keep;
+  } matrices[] = {{1, 1, false},  {1, 1025, false}, {1, 40001, false}, {1, 5000, true}, {32, 25, true},
+                  {517, 9, true}, {67, 33, true},   {3, 4097, true},   {2, 70001, true}};
+  for (const auto& [rows, elements, has_keep] : matrices) {
+    auto x = Normal(rows * elements, 8), grad = Normal(rows * elements, 9);
+    const float specials[] = {0.0f, -0.0f, INFINITY, -INFINITY, 3e38f, -3e38f, 0x1p-149f, 0.05f, -0.05f};
+    for (size_t i = 0; i < std::size(specials) && 3 * i < x.size(); ++i) x[3 * i] = specials[i];
+    double magnitude = 0;
+    for (const float g : grad) magnitude += std::fabs(g);
+    for (const FixedQuantizer& q : {kUnsigned4, kSigned2, kClip}) {
+      const auto expected = ResultsOn(cpu, x, grad, rows, has_keep, q.range * 1.1f, q, 0);
+      const auto actual = ResultsOn(context, x, grad, rows, has_keep, q.range * 1.1f, q, 0);
+      for (int k = 0; k < 2; ++k) {
+        ASSERT_EQ(testing::BitsOf(actual[k]), testing::BitsOf(expected[k])) << rows << " x " << elements << ", " << k;
+      }
+      // Terms below 2 in size, each off by a few eps; float lanes of at most 512 terms.
+      EXPECT_NEAR(actual[2][0], expected[2][0], 2 * 23 * 6e-8 * magnitude + 1e-7) << rows << " x " << elements;
+      EXPECT_EQ(ResultsOn(context, x, grad, rows, has_keep, q.range * 1.1f, q, 1), actual);
+    }
+  }
+}
+
 TEST(FixedQuantize, RejectsWhatDoesNotFit) {
-  Context context;
+  testing::TestContext context;
   const Tensor x = Zeros(context, {2, 3}), one = Zeros(context, {1});
   EXPECT_THROW(FixedQuantize(context, {}, one, {}, kClip), Error);
   EXPECT_THROW(FixedQuantize(context, x, x, {}, kClip), Error);
