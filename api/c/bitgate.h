@@ -28,6 +28,9 @@
  * model and its parameters, a tensor and what was reshaped or sliced of it) count as one where one of them is written.
  * The number of threads that the library itself uses is the process's (bg_set_threads()).
  *
+ * Devices. "cpu" or, in a library with CUDA, "cuda:<index>". Work on a GPU is queued, in one order for all handles, and
+ * calls return before it is done; what gives numbers to the caller waits. What fails there may be told by a later call.
+ *
  * Fork. A child that is forked after the first use of the library gets ::BG_STATUS_FORKED from every call, and freeing
  * handles in it does nothing.
  *
@@ -92,7 +95,7 @@ BG_API const char* bg_last_error_message(void);
 BG_API bg_status bg_set_threads(int32_t threads);
 /** What bg_set_threads() said, or what the process may use. */
 BG_API bg_status bg_get_threads(int32_t* threads);
-/** JSON: version, processor, instruction sets in use, libraries. */
+/** JSON: version, build ("cpu" or "cuda"), processor, instruction sets in use, libraries. */
 BG_API bg_status bg_describe(const char** json);
 
 /* ---- Contexts --------------------------------------------------------------------------------------------------- */
@@ -233,8 +236,8 @@ BG_API bg_status bg_slice(bg_context* context, bg_tensor* x, int64_t begin, int6
 BG_API bg_status bg_max_pool2d(bg_context* context, bg_tensor* x, const bg_pool2d_params* params, bg_tensor** y);
 /** The mean of each window; padding is not counted. */
 BG_API bg_status bg_average_pool2d(bg_context* context, bg_tensor* x, const bg_pool2d_params* params, bg_tensor** y);
-/** logits [n, c], labels int32 [n]; the mean over rows of -log softmax(logits)[label], a scalar. A label that is none of
- * the c classes is refused on the cpu; a GPU, which is not waited for, gives NaN. */
+/** logits [n, c], labels int32 [n]; the mean over rows of -log softmax(logits)[label], a scalar. A label outside
+ * [0, c) is refused on the cpu; on a GPU, which is not waited for, the result is NaN then. */
 BG_API bg_status bg_softmax_cross_entropy(bg_context* context, bg_tensor* logits, bg_tensor* labels, bg_tensor** y);
 /** In how many rows of `logits` the largest is at the label; a GPU counts a label that is no class as not right. */
 BG_API bg_status bg_count_correct(bg_context* context, bg_tensor* logits, bg_tensor* labels, int64_t* count);

@@ -1,6 +1,7 @@
 // Network: from learning to fixed quantizers, and to and from files.
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "models/nn/network.h"
@@ -15,6 +16,12 @@ int64_t ChangedCodes(const std::vector<float>& before, const std::vector<float>&
   int64_t changed = 0;
   for (size_t i = 0; i < before.size(); ++i) changed += std::fabs(before[i] - after[i]) > 0.5f * scale ? 1 : 0;
   return changed;
+}
+
+Tensor OnHost(Context& context, const Tensor& tensor) {
+  if (tensor.device() == Device{}) return tensor;
+  const auto values = std::make_shared<std::vector<float>>(ToHost<float>(context, tensor));
+  return BorrowTensor(values->data(), tensor.shape(), DType::kFloat32, Device{}, [values] {});
 }
 
 // Whether a channel of `tensor` meets padding zeros, or a sum, before it is multiplied. Pools leave padding out.
@@ -171,10 +178,12 @@ void Network::Load(const std::map<std::string, Tensor>& tensors, const std::stri
   }
   const auto mine = StateTensors();
   CheckTensors(tensors, mine);
-  CheckValues(tensors);
+  std::map<std::string, Tensor> given;
+  for (const auto& [name, tensor] : tensors) given[name] = OnHost(context_, tensor);
+  CheckValues(given);
   method_->LoadState(method_state);
   for (const auto& [name, tensor] : mine) {
-    context_.backend().CopyFromHost(tensor.raw_data(), tensors.at(name).raw_data(),
+    context_.backend().CopyFromHost(tensor.raw_data(), given.at(name).raw_data(),
                                     static_cast<size_t>(tensor.size()) * sizeof(float));
   }
   std::vector<std::string> known;  // was reported when the network was frozen

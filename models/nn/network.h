@@ -75,7 +75,8 @@ class Network {
   // For files. Tensors: every parameter part by name, sharing storage. State: what else is needed, as text.
   std::map<std::string, Tensor> StateTensors();
   std::string SaveState() const;
-  // Restores what StateTensors and SaveState gave, also of a frozen network. Throws FailedPrecondition naming the first
+  // Restores what StateTensors and SaveState gave, also of a frozen network; tensors may be in host memory or on the
+  // network's device. Throws FailedPrecondition naming the first
   // tensor that is missing, superfluous or of another shape, DataLoss for a malformed state or a value that is not
   // finite or out of its parameter's bounds. A network that failed to load is to be thrown away.
   void Load(const std::map<std::string, Tensor>& tensors, const std::string& state);

@@ -57,6 +57,48 @@ TEST_F(EvaluateTest, AFlatNetworkHasAMeanForEveryFeatureOfAnImage) {
   EXPECT_EQ(result.cross_entropy, Evaluate(test_.network, LogitsData()).cross_entropy);
 }
 
+// Results are read from the device every thousand batches or so.
+TEST_F(EvaluateTest, MoreBatchesThanAreReadAtOnce) {
+  constexpr int64_t kImages = 2500;
+  std::vector<float> pixels;
+  std::vector<int32_t> labels;
+  for (int64_t i = 0; i < kImages; ++i) {
+    pixels.insert(pixels.end(), {1 + 0.25f * static_cast<float>(i % 7), 1.5f});
+    labels.push_back(i % 3 == 0);
+  }
+  const Dataset dataset = Dataset::FromArrays({1, 1, 2}, pixels, labels, 2);
+  EvaluationOptions one, all;
+  one.batch_size = 1;
+  all.batch_size = kImages;
+  int64_t calls = 0;
+  one.progress = [&](int64_t images) { return images == ++calls; };
+  const EvaluationResult by_one = Evaluate(test_.network, dataset, one);
+  const EvaluationResult at_once = Evaluate(test_.network, dataset, all);
+  EXPECT_EQ(calls, kImages);
+  EXPECT_EQ(by_one.images, kImages);
+  EXPECT_EQ(by_one.correct, at_once.correct);
+  EXPECT_NEAR(by_one.cross_entropy, at_once.cross_entropy, 1e-5);
+}
+
+TEST_F(EvaluateTest, AFeederServesAgainAndAgain) {
+  LoaderOptions loading;
+  loading.batch_size = 2;
+  EvaluationOptions options;
+  options.batch_size = 2;
+  options.predictions = true;
+  const EvaluationResult expected = Evaluate(test_.network, LogitsData(), options);
+  for (const int64_t limit : {-1, 0}) {
+    Feeder feeder(test_.context, test_.network.graph(), LogitsData(), loading, {limit});
+    for (int time = 0; time < 3; ++time) {
+      const EvaluationResult result = Evaluate(test_.network, feeder, options);
+      EXPECT_EQ(result.images, expected.images);
+      EXPECT_EQ(result.correct, expected.correct);
+      EXPECT_EQ(result.cross_entropy, expected.cross_entropy);
+      EXPECT_EQ(result.predictions, expected.predictions);
+    }
+  }
+}
+
 TEST_F(EvaluateTest, PredictionsOnlyWhenAskedFor) {
   EXPECT_TRUE(Evaluate(test_.network, LogitsData()).predictions.empty());
 }

@@ -71,12 +71,11 @@ std::vector<Expected> LoaderBatches(const Graph& graph, const Dataset& dataset, 
   return batches;
 }
 
-// Copies are queued, and read when all batches have been asked for: a batch that came too early or too late shows.
-void ExpectEpoch(Context& context, Feeder& feeder, const Graph& graph, const Dataset& dataset,
-                 const LoaderOptions& options, int64_t epoch, int64_t first_batch) {
-  const std::vector<Expected> expected = LoaderBatches(graph, dataset, options, epoch, first_batch);
-  std::vector<std::pair<Tensor, Tensor>> copies;
-  feeder.StartEpoch(epoch, first_batch);
+using Copies = std::vector<std::pair<Tensor, Tensor>>;
+
+// Copies of the batches left in the epoch, queued behind them and not waited for.
+Copies CopyRest(Context& context, Feeder& feeder, const Graph& graph, int64_t first_batch) {
+  Copies copies;
   while (const DeviceBatch* batch = feeder.Next()) {
     EXPECT_EQ(batch->index(), first_batch + static_cast<int64_t>(copies.size()));
     EXPECT_EQ(batch->size(), batch->images().shape()[0]);
@@ -84,11 +83,23 @@ void ExpectEpoch(Context& context, Feeder& feeder, const Graph& graph, const Dat
     copies.emplace_back(Clone(context, batch->images()), Clone(context, batch->labels()));
   }
   EXPECT_EQ(feeder.Next(), nullptr);
+  return copies;
+}
+
+void ExpectBatches(Context& context, const Copies& copies, const std::vector<Expected>& expected) {
   ASSERT_EQ(copies.size(), expected.size());
   for (size_t i = 0; i < copies.size(); ++i) {
-    ASSERT_EQ(ToHost<float>(context, copies[i].first), expected[i].images) << "epoch " << epoch << ", batch " << i;
-    ASSERT_EQ(ToHost<int32_t>(context, copies[i].second), expected[i].labels) << "epoch " << epoch << ", batch " << i;
+    ASSERT_EQ(ToHost<float>(context, copies[i].first), expected[i].images) << "batch " << i;
+    ASSERT_EQ(ToHost<int32_t>(context, copies[i].second), expected[i].labels) << "batch " << i;
   }
+}
+
+void ExpectEpoch(Context& context, Feeder& feeder, const Graph& graph, const Dataset& dataset,
+                 const LoaderOptions& options, int64_t epoch, int64_t first_batch) {
+  SCOPED_TRACE("epoch " + std::to_string(epoch));
+  feeder.StartEpoch(epoch, first_batch);
+  ExpectBatches(context, CopyRest(context, feeder, graph, first_batch),
+                LoaderBatches(graph, dataset, options, epoch, first_batch));
 }
 
 void ExpectTheLoadersBatches(const Graph& graph, const Dataset& dataset, const LoaderOptions& options) {
@@ -192,6 +203,23 @@ TEST_P(FeederWays, RestartsInTheMiddleOfAnEpoch) {
     for (int i = 0; i < taken; ++i) feeder.Next();
     for (int again = 0; again < 3; ++again) feeder.StartEpoch(50 + again);
     ExpectEpoch(context_, feeder, graph_, dataset, Loading(5), taken, 1);
+  }
+}
+
+// Nothing is read on the host before the end: what comes before it is there, or goes before it has been read, shows.
+TEST_P(FeederWays, EpochsFollowEachOtherWithoutWaiting) {
+  std::vector<Copies> copies;
+  for (const uint64_t seed : {1, 2, 3}) {  // the later ones in the memory of those before
+    Feeder feeder(context_, graph_, MakeData<uint8_t>(kImages, seed), Loading(5), feeding_);
+    for (int64_t epoch = 0; epoch < 5; ++epoch) {
+      feeder.StartEpoch(epoch);
+      copies.push_back(CopyRest(context_, feeder, graph_, 0));
+    }
+  }
+  for (size_t i = 0; i < copies.size(); ++i) {
+    SCOPED_TRACE("epoch " + std::to_string(i % 5) + " of feeder " + std::to_string(i / 5));
+    const Dataset expected = MakeData<uint8_t>(kImages, 1 + i / 5);
+    ExpectBatches(context_, copies[i], LoaderBatches(graph_, expected, Loading(5), static_cast<int64_t>(i % 5), 0));
   }
 }
 

@@ -25,6 +25,12 @@ LoaderOptions TrainLoading(const TrainerOptions& options) {
   return loading;
 }
 
+LoaderOptions TestLoading(const TrainerOptions& options) {
+  LoaderOptions loading;
+  loading.batch_size = options.evaluation_batch_size;
+  return loading;
+}
+
 }  // namespace
 
 GroupsOptions GroupsOf(const PhaseOptions& phase) { return {phase.weights, phase.gates, phase.ranges}; }
@@ -44,7 +50,7 @@ struct Trainer::Impl {
   TrainerOptions options;
   TrainerFiles files;
   TrainerCallbacks callbacks;
-  Feeder feeder;
+  Feeder feeder, test_feeder;
   std::unique_ptr<TrainStep> step;
   int64_t revision = 0;     // of the network, that the step belongs to
   std::string data_digest;  // made when it is first asked for
@@ -60,7 +66,8 @@ struct Trainer::Impl {
         options(options),
         files(files),
         callbacks(callbacks),
-        feeder(context, network.graph(), this->train, TrainLoading(options)) {
+        feeder(context, network.graph(), this->train, TrainLoading(options)),
+        test_feeder(context, network.graph(), this->test, TestLoading(options)) {
     BeginPhase(network.frozen() ? Phase::kFineTune : Phase::kGates);
   }
 
@@ -125,6 +132,7 @@ void Trainer::Impl::OpenFiles() {
 // -- Steps -----------------------------------------------------------------------------------------------------------
 
 void Trainer::Impl::RunEpoch() {
+  TakeResults(0);  // of steps behind which a callback threw
   feeder.StartEpoch(progress.total_epochs, progress.batch);
   while (const DeviceBatch* batch = feeder.Next()) {
     Step(*batch);
@@ -221,7 +229,6 @@ EpochSummary Trainer::Impl::EndEpoch() {
 
 EvaluationResult Trainer::Impl::EvaluateTest() {
   EvaluationOptions evaluation;
-  evaluation.batch_size = options.evaluation_batch_size;
   bool stopped = false;
   evaluation.progress = [&](int64_t images) {
     if (!callbacks.progress) return true;
@@ -232,7 +239,7 @@ EvaluationResult Trainer::Impl::EvaluateTest() {
     return !stopped;
   };
   try {
-    return Evaluate(network, test, evaluation);
+    return Evaluate(network, test_feeder, evaluation);
   } catch (const Error&) {
     if (!stopped) throw;
   }

@@ -131,15 +131,18 @@ TEST(TrainerTest, ProgressCountsStepsAndImages) {
   ASSERT_EQ(seen.size(), 20u);
   EXPECT_EQ(seen[0].step, 1);
   EXPECT_EQ(seen[0].steps, 3);
-  EXPECT_EQ(seen[0].images, 16);
-  EXPECT_EQ(seen[2].images, 40);
+  // On a GPU results come later than the steps; at the end of an epoch they are all there.
+  const bool at_once = !test.context.backend().can_capture();
+  EXPECT_THAT(seen[0].images, ::testing::AnyOf(16, at_once ? 16 : 0));
+  EXPECT_THAT(seen[2].images, ::testing::AnyOf(40, at_once ? 40 : 32, at_once ? 40 : 16, at_once ? 40 : 0));
+  EXPECT_EQ(seen[3].images, 40);
   EXPECT_EQ(seen[2].images_per_epoch, 40);
   EXPECT_FALSE(seen[2].evaluating);
   EXPECT_TRUE(seen[3].evaluating);
   EXPECT_EQ(seen[3].evaluated_images, 16);
   EXPECT_EQ(seen[4].evaluated_images, 20);
   EXPECT_EQ(seen[5].epoch, 2);
-  EXPECT_EQ(seen[5].images, 16);
+  EXPECT_THAT(seen[5].images, ::testing::AnyOf(16, at_once ? 16 : 0));
   for (const StepSummary& summary : seen) EXPECT_EQ(summary.total_steps, 12);
   EXPECT_EQ(seen[12].phase, Phase::kFineTune);
   EXPECT_EQ(seen[12].total_steps_done, 9);

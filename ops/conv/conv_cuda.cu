@@ -4,6 +4,7 @@
 #include "ops/conv/conv_plan_cuda.h"
 #include "ops/conv/conv_steps_cuda.h"
 #include "ops/reduce/reduce_kernels.h"
+#include "runtime/device/cuda_check.h"
 #include "runtime/device/cuda_library.h"
 #include "runtime/kernel/cuda_launch.h"
 

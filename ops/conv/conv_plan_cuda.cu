@@ -42,11 +42,15 @@ bool Accept(Compute compute, cudnnMathType_t* math) {
 }  // namespace
 
 // ---- the library's three families of functions ----
+//
+// kLastResorts: those that the documentation calls deterministic and general.
 
 struct ConvPlan::Forward {
   using Algorithm = cudnnConvolutionFwdAlgo_t;
   using Offer = cudnnConvolutionFwdAlgoPerf_t;
   static constexpr int kAlgorithms = CUDNN_CONVOLUTION_FWD_ALGO_COUNT;
+  static constexpr Algorithm kLastResorts[] = {CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM,
+                                               CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM};
 
   static cudnnStatus_t Find(const ConvPlan& p, cudnnHandle_t handle, int count, int* found, Offer* offers) {
     return p.api_.cudnnGetConvolutionForwardAlgorithm_v7(handle, p.x_, p.w_, p.convolution_, p.y_, count, found,
@@ -67,6 +71,7 @@ struct ConvPlan::BackwardData {
   using Algorithm = cudnnConvolutionBwdDataAlgo_t;
   using Offer = cudnnConvolutionBwdDataAlgoPerf_t;
   static constexpr int kAlgorithms = CUDNN_CONVOLUTION_BWD_DATA_ALGO_COUNT;
+  static constexpr Algorithm kLastResorts[] = {CUDNN_CONVOLUTION_BWD_DATA_ALGO_1};
 
   static cudnnStatus_t Find(const ConvPlan& p, cudnnHandle_t handle, int count, int* found, Offer* offers) {
     return p.api_.cudnnGetConvolutionBackwardDataAlgorithm_v7(handle, p.w_, p.y_, p.convolution_, p.x_, count, found,
@@ -88,6 +93,7 @@ struct ConvPlan::BackwardWeights {
   using Algorithm = cudnnConvolutionBwdFilterAlgo_t;
   using Offer = cudnnConvolutionBwdFilterAlgoPerf_t;
   static constexpr int kAlgorithms = CUDNN_CONVOLUTION_BWD_FILTER_ALGO_COUNT;
+  static constexpr Algorithm kLastResorts[] = {CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1};
 
   static cudnnStatus_t Find(const ConvPlan& p, cudnnHandle_t handle, int count, int* found, Offer* offers) {
     return p.api_.cudnnGetConvolutionBackwardFilterAlgorithm_v7(handle, p.x_, p.y_, p.convolution_, p.w_, count, found,
@@ -153,6 +159,13 @@ void ConvPlan::MakeDescriptors(const ConvProblem& problem) {
 
 template <class Kind>
 void ConvPlan::FindAlgorithms(cudnnHandle_t handle, Compute compute) {
+  // What an algorithm needs is asked for with the math that it is to run with; an offer may be no more than a guess.
+  const auto consider = [&](typename Kind::Algorithm algorithm, cudnnMathType_t math) {
+    BG_CHECK_CUDNN(api_.cudnnSetConvolutionMathType(convolution_, math));
+    size_t bytes = 0;
+    if (Kind::Workspace(*this, handle, algorithm, &bytes) != CUDNN_STATUS_SUCCESS) return;
+    if (bytes <= kMaxWorkspaceBytes) attempts_.push_back({static_cast<int>(algorithm), math, bytes});
+  };
   constexpr int kMaxOffers = 2 * Kind::kAlgorithms;  // each of them with and without tensor cores
   typename Kind::Offer offers[kMaxOffers] = {};
   int count = 0;
@@ -162,13 +175,9 @@ void ConvPlan::FindAlgorithms(cudnnHandle_t handle, Compute compute) {
   for (int i = 0; i < count; ++i) {
     cudnnMathType_t math = offers[i].mathType;
     if (offers[i].status != CUDNN_STATUS_SUCCESS || offers[i].determinism != CUDNN_DETERMINISTIC) continue;
-    if (!Accept(compute, &math)) continue;
-    // What it needs is asked for again: the math may have changed, and an offer may be no more than a guess.
-    BG_CHECK_CUDNN(api_.cudnnSetConvolutionMathType(convolution_, math));
-    size_t bytes = 0;
-    if (Kind::Workspace(*this, handle, offers[i].algo, &bytes) != CUDNN_STATUS_SUCCESS) continue;
-    if (bytes <= kMaxWorkspaceBytes) attempts_.push_back({static_cast<int>(offers[i].algo), math, bytes});
+    if (Accept(compute, &math)) consider(offers[i].algo, math);
   }
+  for (const auto algorithm : Kind::kLastResorts) consider(algorithm, MathToAskFor(compute));
   if (!exhausted()) BG_CHECK_CUDNN(api_.cudnnSetConvolutionMathType(convolution_, attempts_[current_].math));
 }
 

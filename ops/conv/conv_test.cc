@@ -1,7 +1,10 @@
 #include "ops/conv/conv.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
+#include "ops/conv/conv_kernels.h"
 #include "ops/op_testing.h"
 
 namespace bitgate {
@@ -71,19 +74,37 @@ std::vector<Tensor> Differentiate(Context& context, const Case& test, const std:
       inputs, g);
 }
 
-void Check(Context& context, const Case& test, const std::string& name) {
-  const Tensor x = RandomTensor(context, test.x, 1), w = RandomTensor(context, test.w, 2);
-  const Tensor bias = test.bias ? RandomTensor(context, {test.w[0]}, 3) : Tensor();
+// The same values, 4 bytes past an address that vectors could be read from.
+Tensor OffByOne(Context& context, const Tensor& values) {
+  const Tensor buffer = Zeros(context, {values.size() + 1});
+  const Tensor view = ReshapeView(SliceView(buffer, 0, 1, values.size() + 1), values.shape());
+  CopyInto(context, view, values);
+  return view;
+}
+
+struct Options {
+  double rounding = 0;  // of products and results, in epsilons of float32, besides that of float32 sums
+  bool unaligned = false;
+};
+
+void Check(Context& context, const Case& test, const std::string& name, const Options& options = {}) {
+  const auto random = [&](const Shape& shape, uint32_t seed) {
+    const Tensor values = RandomTensor(context, shape, seed);
+    return options.unaligned ? OffByOne(context, values) : values;
+  };
+  const Tensor x = random(test.x, 1), w = random(test.w, 2);
+  const Tensor bias = test.bias ? random({test.w[0]}, 3) : Tensor();
   const Shape y_shape = Conv2d(context, x, w, bias, test.params).shape();
-  const Tensor g = RandomTensor(context, y_shape, 4);
+  const Tensor g = random(y_shape, 4);
   const auto results = Differentiate(context, test, {x, w, bias}, g);
   const auto xv = ToHost<float>(context, x), wv = ToHost<float>(context, w), gv = ToHost<float>(context, g);
   const auto yv = ToHost<float>(context, results[0]);
+  const auto bias_values = test.bias ? ToHost<float>(context, bias) : std::vector<float>();
   const bool relu = test.params.activation == Activation::kRelu;
 
   Reference y(y_shape.size()), grad_x(test.x.size()), grad_w(test.w.size()), grad_bias(test.w[0]);
   for (int64_t i = 0; i < y_shape.size(); ++i) {
-    if (test.bias) y.Add(i, ToHost<float>(context, bias)[i % test.w[0]]);
+    if (test.bias) y.Add(i, bias_values[i % test.w[0]]);
     grad_bias.Add(i % test.w[0], relu && yv[i] <= 0 ? 0.0 : gv[i]);
   }
   ForEachTerm(test, y_shape, [&](int64_t out, int64_t in, int64_t weight) {
@@ -95,9 +116,10 @@ void Check(Context& context, const Case& test, const std::string& name) {
   for (double& value : y.value) value = relu ? std::max(value, 0.0) : value;
 
   const int64_t terms = test.w.size() / test.w[0], positions = y_shape.size() / test.w[0];
-  ExpectClose(context, results[0], y, SumTolerance(terms), name + " y");
-  ExpectClose(context, results[1], grad_x, SumTolerance(test.w.size() / test.w[3]), name + " grad_x");
-  ExpectClose(context, results[2], grad_w, SumTolerance(positions), name + " grad_w");
+  const auto tolerance = [&](int64_t terms) { return SumTolerance(terms) + options.rounding; };
+  ExpectClose(context, results[0], y, tolerance(terms), name + " y");
+  ExpectClose(context, results[1], grad_x, tolerance(test.w.size() / test.w[3]), name + " grad_x");
+  ExpectClose(context, results[2], grad_w, tolerance(positions), name + " grad_w");
   if (test.bias) ExpectClose(context, results[3], grad_bias, SumTolerance(positions), name + " grad_bias");
 }
 
@@ -106,6 +128,93 @@ TEST(Conv2d, ForwardAndGradients) {
   int number = 0;
   for (const Case& test : Cases()) Check(context, test, "case " + std::to_string(number++));
 }
+
+TEST(Conv2d, UnalignedOperands) {
+  testing::TestContext context;
+  Options options;
+  options.unaligned = true;
+  int number = 0;
+  for (const Case& test : Cases()) Check(context, test, "case " + std::to_string(number++), options);
+}
+
+// Operands are rounded or cut to 10 bits of mantissa: an error of up to 2^-10 each, relative to their product.
+TEST(Conv2d, Tf32) {
+  if (testing::TestDevice().type == DeviceType::kCpu) GTEST_SKIP() << "the cpu computes in float32 only";
+  Context context(testing::TestDevice(), Compute::kTf32);
+  Options options;
+  options.rounding = 2 * 0x1p-10 / testing::kEpsilon;
+  int number = 0;
+  for (const Case& test : Cases()) Check(context, test, "case " + std::to_string(number++), options);
+}
+
+// Operands are rounded to 7 bits of mantissa, an error of up to 2^-8 each, and results once more.
+TEST(Conv2d, Bfloat16) {
+  if (testing::TestDevice().type == DeviceType::kCpu) GTEST_SKIP() << "the cpu computes in float32 only";
+  Context context(testing::TestDevice(), Compute::kBfloat16);
+  Options options;
+  options.rounding = 3 * 0x1p-8 / testing::kEpsilon;
+  int number = 0;
+  for (const Case& test : Cases()) Check(context, test, "case " + std::to_string(number++), options);
+  options.unaligned = true;
+  for (const Case& test : Cases()) Check(context, test, "unaligned case " + std::to_string(number++), options);
+}
+
+TEST(Conv2d, Bfloat16RoundsAndKeepsWhatIsNotFinite) {
+  if (testing::TestDevice().type == DeviceType::kCpu) GTEST_SKIP() << "the cpu computes in float32 only";
+  Context context(testing::TestDevice(), Compute::kBfloat16);
+  const float infinity = std::numeric_limits<float>::infinity();
+  // A tie to even below and above, one past a tie, a carry into the exponent, and overflow.
+  const std::vector<float> values = {1 + 0x1p-8f,
+                                     1 + 3 * 0x1p-8f,
+                                     1 + 0x1p-8f + 0x1p-20f,
+                                     2 - 0x1p-9f,
+                                     std::numeric_limits<float>::max(),
+                                     -infinity,
+                                     std::nanf(""),
+                                     -0.3f,
+                                     0};
+  const std::vector<float> rounded = {1, 1 + 0x1p-6f, 1 + 0x1p-7f, 2, infinity, -infinity, 0, -0.30078125f, 0};
+  const int64_t count = static_cast<int64_t>(values.size());
+  const auto y = ToHost<float>(context, Conv2d(context, FromHost(context, values, {count, 1, 1, 1}),
+                                               FromHost<float>(context, {1}, {1, 1, 1, 1}), {}));
+  for (int64_t i = 0; i < count; ++i) {
+    if (std::isnan(values[i])) {
+      EXPECT_TRUE(std::isnan(y[i])) << y[i];
+    } else {
+      EXPECT_EQ(y[i], rounded[i]) << values[i];
+    }
+  }
+}
+
+#if defined(BG_CUDA)
+// What runs where cuDNN refuses.
+TEST(Conv2d, DirectKernelsComputeTheSame) {
+  testing::TestContext context;
+  if (context.device().type == DeviceType::kCpu) GTEST_SKIP() << "needs BITGATE_TEST_DEVICE=cuda:0";
+  int number = 0;
+  for (const Case& test : Cases()) {
+    const std::string name = "case " + std::to_string(number++);
+    const Tensor x = RandomTensor(context, test.x, 1), w = RandomTensor(context, test.w, 2);
+    Conv2dParams params = test.params;
+    params.activation = Activation::kNone;
+    const Tensor y = Clone(context, Conv2d(context, x, w, {}, params)), g = RandomTensor(context, y.shape(), 4);
+    const Tensor grad_x = Clone(context, x), grad_w = Clone(context, w);
+    cuda::Conv2dForwardDirect(context.kernel(), y.view(), x.view(), w.view(), params);
+    cuda::Conv2dBackwardDataDirect(context.kernel(), grad_x.view(), g.view(), w.view(), params);
+    cuda::Conv2dBackwardWeightsDirect(context.kernel(), grad_w.view(), g.view(), x.view(), params);
+    const auto xv = ToHost<float>(context, x), wv = ToHost<float>(context, w), gv = ToHost<float>(context, g);
+    Reference y_expected(y.size()), x_expected(x.size()), w_expected(w.size());
+    ForEachTerm(test, y.shape(), [&](int64_t out, int64_t in, int64_t weight) {
+      y_expected.Add(out, double{xv[in]} * wv[weight]);
+      x_expected.Add(in, double{gv[out]} * wv[weight]);
+      w_expected.Add(weight, double{gv[out]} * xv[in]);
+    });
+    ExpectClose(context, y, y_expected, SumTolerance(w.size() / test.w[0]), name + " y");
+    ExpectClose(context, grad_x, x_expected, SumTolerance(w.size() / test.w[3]), name + " grad_x");
+    ExpectClose(context, grad_w, w_expected, SumTolerance(y.size() / test.w[0]), name + " grad_w");
+  }
+}
+#endif
 
 TEST(Conv2d, SecondStepOfTheSameShapeAllocatesNothing) {
   testing::TestContext context;
@@ -125,6 +234,44 @@ TEST(Conv2d, SecondStepOfTheSameShapeAllocatesNothing) {
       EXPECT_EQ(ToHost<float>(context, first[i]), ToHost<float>(context, second[i]));
     }
   }
+}
+
+TEST(Conv2d, CanBeCapturedOnceItHasRun) {
+  testing::TestContext context;
+  if (!context.backend().can_capture()) GTEST_SKIP() << "a device that captures nothing";
+  const Case test = Cases()[3];
+  const Tensor x = RandomTensor(context, test.x, 1), w = RandomTensor(context, test.w, 2);
+  const Tensor bias = RandomTensor(context, {test.w[0]}, 3);
+  const Tensor g = RandomTensor(context, Conv2d(context, x, w, bias, test.params).shape(), 4);
+  std::vector<Tensor> results;
+  const auto step = [&] {
+    const Tensor y = Conv2d(context, x, w, bias, test.params), grad_x = Empty(context, test.x);
+    const Tensor grad_w = Empty(context, test.w), grad_bias = Empty(context, {test.w[0]});
+    results = {y, grad_x, grad_w, grad_bias};
+#if defined(BG_CUDA)
+    cuda::Conv2dBackwardData(context.kernel(), grad_x.view(), g.view(), w.view(), test.params);
+    cuda::Conv2dBackwardWeights(context.kernel(), grad_w.view(), grad_bias.view(), g.view(), x.view(), test.params);
+#endif
+  };
+  EXPECT_THROW(context.backend().Capture(step), NotCapturable);
+  const auto values = [&] {
+    std::vector<std::vector<float>> values;
+    for (const Tensor& result : results) values.push_back(ToHost<float>(context, result));
+    return values;
+  };
+  step();
+  const auto of_first_x = values();
+  CopyInto(context, x, RandomTensor(context, test.x, 5));
+  step();
+  const auto of_second_x = values();
+  EXPECT_NE(of_first_x, of_second_x);
+  results.clear();
+  const auto captured = context.backend().Capture(step);
+  captured->Replay();
+  EXPECT_EQ(values(), of_second_x);
+  CopyInto(context, x, RandomTensor(context, test.x, 1));
+  captured->Replay();
+  EXPECT_EQ(values(), of_first_x);
 }
 
 TEST(Conv2d, EmptyBatch) {

@@ -5,6 +5,8 @@
 
 #include <cuda_runtime.h>
 
+#include "runtime/kernel/cuda_reduce.h"
+
 namespace bitgate {
 namespace cuda {
 
@@ -20,10 +22,10 @@ struct Plus {
 // block have passed a barrier behind it.
 template <int kWarps, class T, class Combine>
 __device__ T CombineWarps(T value, Combine combine) {
-  for (int lanes = 16; lanes > 0; lanes /= 2) value = combine(value, __shfl_xor_sync(0xffffffffu, value, lanes));
+  for (int lanes = kWarp / 2; lanes > 0; lanes /= 2) value = combine(value, __shfl_xor_sync(0xffffffffu, value, lanes));
   if (kWarps == 1) return value;
   __shared__ T of_warp[kWarps];
-  if (threadIdx.x % 32 == 0) of_warp[threadIdx.x / 32] = value;
+  if (threadIdx.x % kWarp == 0) of_warp[threadIdx.x / kWarp] = value;
   __syncthreads();
   value = of_warp[0];
   for (int w = 1; w < kWarps; ++w) value = combine(value, of_warp[w]);
@@ -33,21 +35,14 @@ __device__ T CombineWarps(T value, Combine combine) {
 
 // For the end of a kernel of one-dimensional blocks of kWarps warps, all of whose threads call it once. In the last
 // block that comes here it is true and *sum the sum of all values of the grid, for each thread; and what any thread of
-// the grid wrote before is seen. partial: one element per block. *blocks_done counts blocks; it is 0 before and after.
+// the grid wrote before is seen. partial: one element per block.
 template <int kWarps, class T>
-__device__ bool SumOverGrid(T value, T* partial, unsigned* blocks_done, T* sum) {
+__device__ bool SumOverGrid(T value, T* partial, T* sum) {
   value = CombineWarps<kWarps>(value, Plus());
-  __shared__ bool is_last;
-  if (threadIdx.x == 0) {
-    partial[blockIdx.x] = value;
-    __threadfence();
-    is_last = atomicInc(blocks_done, gridDim.x - 1) == gridDim.x - 1;
-    __threadfence();
-  }
-  __syncthreads();
-  if (!is_last) return false;
+  if (threadIdx.x == 0) partial[blockIdx.x] = value;
+  if (!LastBlock(Counters(), gridDim.x)) return false;
   value = 0;
-  for (unsigned b = threadIdx.x; b < gridDim.x; b += 32 * kWarps) value += partial[b];
+  for (unsigned b = threadIdx.x; b < gridDim.x; b += kWarp * kWarps) value += partial[b];
   *sum = CombineWarps<kWarps>(value, Plus());
   return true;
 }

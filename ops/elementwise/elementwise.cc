@@ -11,7 +11,8 @@ namespace {
 
 Tensor ReluGradient(Context& context, const Tensor& y, const Tensor& grad_y) {
   Tensor grad_x = Empty(context, y.shape());
-  static const KernelTable<decltype(cpu::scalar::ReluBackward)> kernels{BG_CPU_KERNEL(ReluBackward), BG_CUDA_KERNEL(ReluBackward)};
+  static const KernelTable<decltype(cpu::scalar::ReluBackward)> kernels{BG_CPU_KERNEL(ReluBackward),
+                                                                        BG_CUDA_KERNEL(ReluBackward)};
   kernels.For(context.device(), "relu backward")(context.kernel(), grad_x.view(), y.view(), grad_y.view(), y.size());
   return grad_x;
 }

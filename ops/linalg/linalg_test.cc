@@ -48,8 +48,17 @@ const std::vector<std::vector<int64_t>>& Sizes() {  // m, k, n
   return *sizes;
 }
 
-TEST(MatMul, ForwardAndGradientsOfEveryOrientation) {
-  testing::TestContext context;
+// The same values, 4 bytes past an address that vectors could be read from.
+Tensor OffByOne(Context& context, const Tensor& values) {
+  const Tensor buffer = Zeros(context, {values.size() + 1});
+  const Tensor view = ReshapeView(SliceView(buffer, 0, 1, values.size() + 1), values.shape());
+  CopyInto(context, view, values);
+  return view;
+}
+
+// `rounding`: of products, in epsilons of float32, besides that of float32 sums.
+void CheckMatMul(Context& context, double rounding) {
+  const auto tolerance = [&](int64_t terms) { return SumTolerance(terms) + rounding; };
   for (const auto& size : Sizes()) {
     const int64_t m = size[0], k = size[1], n = size[2];
     for (int orientation = 0; orientation < 4; ++orientation) {
@@ -62,23 +71,45 @@ TEST(MatMul, ForwardAndGradientsOfEveryOrientation) {
       const auto av = ToHost<float>(context, a), bv = ToHost<float>(context, b), gv = ToHost<float>(context, g);
       const Reference grad_a = Multiply(gv, bv, m, n, k, false, !tb), grad_b = Multiply(av, gv, k, m, n, !ta, false);
       EXPECT_EQ(results[0].shape(), (Shape{m, n}));
-      ExpectClose(context, results[0], Multiply(av, bv, m, k, n, ta, tb), SumTolerance(k), "y");
-      ExpectClose(context, results[1], ta ? Transposed(grad_a, m, k) : grad_a, SumTolerance(n), "grad_a");
-      ExpectClose(context, results[2], tb ? Transposed(grad_b, k, n) : grad_b, SumTolerance(m), "grad_b");
+      ExpectClose(context, results[0], Multiply(av, bv, m, k, n, ta, tb), tolerance(k), "y");
+      ExpectClose(context, results[1], ta ? Transposed(grad_a, m, k) : grad_a, tolerance(n), "grad_a");
+      ExpectClose(context, results[2], tb ? Transposed(grad_b, k, n) : grad_b, tolerance(m), "grad_b");
     }
   }
 }
 
-TEST(Linear, ForwardAndGradients) {
+TEST(MatMul, ForwardAndGradientsOfEveryOrientation) {
   testing::TestContext context;
+  CheckMatMul(context, 0);
+}
+
+// Operands are rounded or cut to 10 bits of mantissa: an error of up to 2^-10 each, relative to their product.
+TEST(MatMul, Tf32) {
+  if (testing::TestDevice().type == DeviceType::kCpu) GTEST_SKIP() << "the cpu computes in float32 only";
+  Context context(testing::TestDevice(), Compute::kTf32);
+  CheckMatMul(context, 2 * 0x1p-10 / testing::kEpsilon);
+}
+
+// Operands are rounded or cut to 7 bits of mantissa: an error of up to 2^-7 each.
+TEST(MatMul, Bfloat16) {
+  if (testing::TestDevice().type == DeviceType::kCpu) GTEST_SKIP() << "the cpu computes in float32 only";
+  Context context(testing::TestDevice(), Compute::kBfloat16);
+  CheckMatMul(context, 2 * 0x1p-7 / testing::kEpsilon);
+}
+
+void CheckLinear(Context& context, bool unaligned) {
+  const auto random = [&](const Shape& shape, uint32_t seed) {
+    const Tensor values = RandomTensor(context, shape, seed);
+    return unaligned ? OffByOne(context, values) : values;
+  };
   for (const auto& size : Sizes()) {
     const int64_t n = size[0], in = size[1], out = size[2];
     if (in == 0 || out == 0) continue;
     for (const bool relu : {false, true}) {
       for (const bool with_bias : {false, true}) {
-        const Tensor x = RandomTensor(context, {n, in}, 1), w = RandomTensor(context, {out, in}, 2);
-        const Tensor bias = with_bias ? RandomTensor(context, {out}, 3) : Tensor();
-        const Tensor g = RandomTensor(context, {n, out}, 4);
+        const Tensor x = random({n, in}, 1), w = random({out, in}, 2);
+        const Tensor bias = with_bias ? random({out}, 3) : Tensor();
+        const Tensor g = random({n, out}, 4);
         const auto results = testing::RunWithGradients(
             context,
             [&](Context& c, const std::vector<Tensor>& t) {
@@ -88,9 +119,10 @@ TEST(Linear, ForwardAndGradients) {
         const auto xv = ToHost<float>(context, x), wv = ToHost<float>(context, w);
         auto gv = ToHost<float>(context, g);
         const auto yv = ToHost<float>(context, results[0]);
+        const auto bias_values = with_bias ? ToHost<float>(context, bias) : std::vector<float>();
         Reference y = Multiply(xv, wv, n, in, out, false, true), grad_bias(out);
         for (int64_t i = 0; i < n * out; ++i) {
-          if (with_bias) y.Add(i, ToHost<float>(context, bias)[i % out]);
+          if (with_bias) y.Add(i, bias_values[i % out]);
           if (relu) y.value[i] = std::max(y.value[i], 0.0);
           if (relu && yv[i] <= 0) gv[i] = 0;
           grad_bias.Add(i % out, gv[i]);
@@ -102,6 +134,16 @@ TEST(Linear, ForwardAndGradients) {
       }
     }
   }
+}
+
+TEST(Linear, ForwardAndGradients) {
+  testing::TestContext context;
+  CheckLinear(context, /*unaligned=*/false);
+}
+
+TEST(Linear, UnalignedOperands) {
+  testing::TestContext context;
+  CheckLinear(context, /*unaligned=*/true);
 }
 
 TEST(Linear, SecondStepOfTheSameShapeAllocatesNothing) {
@@ -119,6 +161,29 @@ TEST(Linear, SecondStepOfTheSameShapeAllocatesNothing) {
   const int64_t allocations = context.pool()->statistics().system_allocations;
   EXPECT_EQ(run(), first);
   EXPECT_EQ(context.pool()->statistics().system_allocations, allocations);
+}
+
+TEST(Linear, CanBeCapturedOnceItHasRun) {
+  testing::TestContext context;
+  if (!context.backend().can_capture()) GTEST_SKIP() << "a device that captures nothing";
+  const Tensor x = RandomTensor(context, {13, 50}, 1), w = RandomTensor(context, {20, 50}, 2);
+  const Tensor bias = OffByOne(context, RandomTensor(context, {20}, 3));
+  Tensor y;
+  const auto step = [&] { y = Linear(context, x, w, bias, Activation::kRelu); };
+  EXPECT_THROW(context.backend().Capture(step), NotCapturable);
+  step();
+  const auto of_first_x = ToHost<float>(context, y);
+  CopyInto(context, x, RandomTensor(context, {13, 50}, 4));
+  step();
+  const auto of_second_x = ToHost<float>(context, y);
+  EXPECT_NE(of_first_x, of_second_x);
+  y = Tensor();
+  const auto captured = context.backend().Capture(step);
+  captured->Replay();
+  EXPECT_EQ(ToHost<float>(context, y), of_second_x);
+  CopyInto(context, x, RandomTensor(context, {13, 50}, 1));
+  captured->Replay();
+  EXPECT_EQ(ToHost<float>(context, y), of_first_x);
 }
 
 TEST(Linalg, BadOperands) {

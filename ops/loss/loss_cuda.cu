@@ -10,14 +10,11 @@ namespace cuda {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kWarps = kThreads / 32;
+constexpr int kWarps = kThreads / kWarp;
 // A constant, not the GPU's number of processors: the order of summation is the same everywhere.
 constexpr int64_t kMaxBlocks = 1024;
 // From so many classes on a whole block works on one row, below a warp.
 constexpr int64_t kWideRow = 4096;
-
-// For SumOverGrid. One of a GPU is enough, for all contexts share its compute stream: launches follow one another.
-__device__ unsigned loss_blocks_done, count_blocks_done;
 
 // ---- within a kernel ----
 
@@ -38,14 +35,14 @@ __device__ Place First(Place a, Place b) {
 
 template <int kRowWarps>
 __device__ Place FirstOfRow(Place place) {
-  for (int lanes = 16; lanes > 0; lanes /= 2) {
+  for (int lanes = kWarp / 2; lanes > 0; lanes /= 2) {
     const Place other{__shfl_xor_sync(0xffffffffu, place.value, lanes),
                       __shfl_xor_sync(0xffffffffu, place.index, lanes)};
     place = First(place, other);
   }
   if (kRowWarps == 1) return place;
   __shared__ Place of_warp[kRowWarps];
-  if (threadIdx.x % 32 == 0) of_warp[threadIdx.x / 32] = place;
+  if (threadIdx.x % kWarp == 0) of_warp[threadIdx.x / kWarp] = place;
   __syncthreads();
   place = of_warp[0];
   for (int w = 1; w < kRowWarps; ++w) place = First(place, of_warp[w]);
@@ -56,7 +53,7 @@ __device__ Place FirstOfRow(Place place) {
 // Rows go round the groups of kRowWarps warps, in all blocks.
 template <int kRowWarps>
 struct Rows {
-  static constexpr int kThreadsPerRow = 32 * kRowWarps;
+  static constexpr int kThreadsPerRow = kWarp * kRowWarps;
   static constexpr int kPerBlock = kThreads / kThreadsPerRow;
   __device__ static int64_t first() {
     return static_cast<int64_t>(blockIdx.x) * kPerBlock + threadIdx.x / kThreadsPerRow;
@@ -93,7 +90,7 @@ __global__ void __launch_bounds__(kThreads)
     if (R::thread() == 0) own += known ? CrossEntropyLoss(row[label], maximum, sum) : kNaN;
   }
   double sum;
-  const bool is_last = SumOverGrid<kWarps>(own, partial, &loss_blocks_done, &sum);
+  const bool is_last = SumOverGrid<kWarps>(own, partial, &sum);
   if (is_last && threadIdx.x == 0) *loss = static_cast<float>(sum / rows);
 }
 
@@ -112,7 +109,7 @@ __global__ void __launch_bounds__(kThreads)
     if (R::thread() == 0) own += place.index == labels[r];
   }
   int32_t sum;
-  const bool is_last = SumOverGrid<kWarps>(own, partial, &count_blocks_done, &sum);
+  const bool is_last = SumOverGrid<kWarps>(own, partial, &sum);
   if (is_last && threadIdx.x == 0) *count = sum;
 }
 

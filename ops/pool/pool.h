@@ -19,7 +19,7 @@ struct Pool2dParams {
   std::array<int64_t, 2> padding = {0, 0};
 };
 
-// The largest element of each window; padding is never the largest. Of several the first in row-major order takes the
+// The largest element of each window; padding and NaN never are. Of several the first in row-major order takes the
 // gradient. Saves that element's place in its window: a byte per output, four when a window has more than 255 elements.
 Tensor MaxPool2d(Context& context, const Tensor& x, const Pool2dParams& params = {});
 

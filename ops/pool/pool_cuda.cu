@@ -1,3 +1,5 @@
+#include <math.h>
+
 #include <algorithm>
 #include <type_traits>
 
@@ -70,13 +72,11 @@ __global__ void ForwardKernel(Sizes sizes, Window window, Pack<float, kCount>* y
       const Range columns = ElementsInside<Window::kPadded>(left, window.kernel_w, sizes.w);
       const Pack<float, kCount>* const corner =
           x + ((image * sizes.h + top) * sizes.w + left) * sizes.channels + channel;
-      Pack<float, kCount> result{};
-      Pack<Index, kCount> largest{};
-      if (kKind == PoolKind::kMax) {
-        result = corner[(rows.begin * sizes.w + columns.begin) * sizes.channels];
-        for (int k = 0; k < kCount; ++k) {
-          largest.value[k] = static_cast<Index>(rows.begin * window.kernel_w + columns.begin);
-        }
+      Pack<float, kCount> result;
+      Pack<Index, kCount> largest;
+      for (int k = 0; k < kCount; ++k) {
+        result.value[k] = kKind == PoolKind::kMax ? -INFINITY : 0.0f;
+        largest.value[k] = static_cast<Index>(rows.begin * window.kernel_w + columns.begin);
       }
       for (int64_t r = rows.begin; r < rows.end; ++r) {
         for (int64_t s = columns.begin; s < columns.end; ++s) {

@@ -20,12 +20,15 @@ const std::vector<Case>& Cases() {
       {{2, 24, 24, 32}, {}},
       {{2, 8, 8, 64}, {}},
       {{1, 1, 1, 1}, {{1, 1}, {1, 1}, {0, 0}}},
+      {{2, 7, 9, 8}, {}},                            // the last row and column are in no window
       {{2, 7, 9, 3}, {}},                            // the last row and column are in no window
       {{2, 7, 9, 15}, {{3, 3}, {2, 2}, {1, 1}}},     // overlapping, padded, vector width - 1
       {{2, 6, 5, 17}, {{3, 2}, {1, 2}, {2, 1}}},     // unequal sides, vector width + 1
       {{1, 9, 9, 16}, {{2, 2}, {3, 3}, {0, 0}}},     // elements between windows
       {{1, 17, 18, 2}, {{16, 16}, {1, 1}, {0, 0}}},  // a window too large for a byte
       {{1, 16, 15, 5}, {{16, 15}, {1, 1}, {0, 0}}},  // the whole image
+      {{1, 5, 130, 12}, {{3, 3}, {1, 1}, {1, 1}}},   // a row of more than a block of threads
+      {{1, 40, 20, 4}, {{20, 13}, {7, 3}, {9, 2}}},  // large, padded, 32 bits of index
   };
   return *cases;
 }
@@ -57,6 +60,14 @@ void ForEachWindow(const Case& test, Visit visit) {
     }
     visit(out, window);
   }
+}
+
+// The same values, 4 bytes past an address that vectors could be read from.
+Tensor OffByOne(Context& context, const Tensor& values) {
+  const Tensor buffer = Zeros(context, {values.size() + 1});
+  const Tensor view = ReshapeView(SliceView(buffer, 0, 1, values.size() + 1), values.shape());
+  CopyInto(context, view, values);
+  return view;
 }
 
 void CheckMax(Context& context, const Case& test, const Tensor& x, const std::string& name) {
@@ -101,12 +112,12 @@ TEST(MaxPool2d, FirstOfEqualElementsTakesTheGradient) {
   }
 }
 
-TEST(AveragePool2d, ForwardAndGradient) {
-  testing::TestContext context;
+void CheckAverage(Context& context, bool unaligned) {
   int number = 0;
   for (const Case& test : Cases()) {
     const std::string name = "case " + std::to_string(number++);
-    const Tensor x = RandomTensor(context, test.x, 1), g = RandomTensor(context, OutputShape(test), 4);
+    const Tensor values = RandomTensor(context, test.x, 1), g = RandomTensor(context, OutputShape(test), 4);
+    const Tensor x = unaligned ? OffByOne(context, values) : values;
     const auto results = testing::RunWithGradients(
         context, [&](Context& c, const std::vector<Tensor>& in) { return AveragePool2d(c, in[0], test.params); }, {x},
         g);
@@ -121,6 +132,24 @@ TEST(AveragePool2d, ForwardAndGradient) {
     const double tolerance = testing::SumTolerance(test.params.kernel[0] * test.params.kernel[1]);
     ExpectClose(context, results[0], y, tolerance, name + " y");
     ExpectClose(context, results[1], grad_x, tolerance, name + " grad_x");
+  }
+}
+
+TEST(AveragePool2d, ForwardAndGradient) {
+  testing::TestContext context;
+  CheckAverage(context, /*unaligned=*/false);
+}
+
+TEST(AveragePool2d, UnalignedOperands) {
+  testing::TestContext context;
+  CheckAverage(context, /*unaligned=*/true);
+}
+
+TEST(MaxPool2d, UnalignedOperands) {
+  testing::TestContext context;
+  int number = 0;
+  for (const Case& test : Cases()) {
+    CheckMax(context, test, OffByOne(context, RandomTensor(context, test.x, 1)), "case " + std::to_string(number++));
   }
 }
 

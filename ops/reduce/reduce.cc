@@ -47,7 +47,8 @@ Tensor SumRows(Context& context, const Tensor& x) {
   }
   RecordOp(context, {&x}, y, [shape = x.shape()](Context& context, const Tensor& grad_y, GradientSink& sink) {
     Tensor grad_x = Empty(context, shape);
-    static const KernelTable<decltype(cpu::scalar::RepeatRow)> kernels{BG_CPU_KERNEL(RepeatRow), BG_CUDA_KERNEL(RepeatRow)};
+    static const KernelTable<decltype(cpu::scalar::RepeatRow)> kernels{BG_CPU_KERNEL(RepeatRow),
+                                                                       BG_CUDA_KERNEL(RepeatRow)};
     if (shape.size() > 0) {
       kernels.For(context.device(), "sum_rows backward")(context.kernel(), grad_x.view(), grad_y.view(), shape[0],
                                                          shape[1]);

@@ -6,10 +6,13 @@ import unittest
 
 import bitgate
 
+# What only trainers call, on data sets of theirs.
+INNER = {"GatherImages"}
+
 
 def listed_ops():
     text = pathlib.Path("ops/op_list.inc").read_text(encoding="utf-8")
-    return re.findall(r"^BG_OP\((\w+),", text, re.MULTILINE)
+    return [op for op in re.findall(r"^BG_OP\((\w+),", text, re.MULTILINE) if op not in INNER]
 
 
 def snake_case(name):

@@ -156,6 +156,7 @@ class BadInputTest(harness.Case):
             ("--training.weights.kind=RMSPROP", "ADAM, SGD"),
             ("--threads=0", "--threads expects a number from 1"),
             ("--device=tpu", "tpu"),
+            ("--compute=float16", "compute: expected float32, tf32 or bfloat16, got .float16"),
             ("--network.zoo=lenet6", "network"),
         ):
             with self.subTest(more):
@@ -207,11 +208,24 @@ class BadInputTest(harness.Case):
         (self.folder / "tiny_graph.textproto").write_text(graph, encoding="utf-8")
         self.check_train(FAILURE, "run.safetensors", "configuration", "12", more=resume)
 
+    def test_what_the_cpu_does_not_compute(self):
+        path = self.checkpoint()
+        for compute in ("tf32", "bfloat16"):
+            self.check_train(FAILURE, f"compute: expected float32 on the cpu, got {compute}", more=[f"--compute={compute}"])
+            for arguments in (("bits", path), ("eval", path, f"--data={self.data}"), ("freeze", path, "-o", "f.safetensors"),
+                              ("export", path, "--onnx=m.onnx"), ("fine-tune", path, "--epochs=1", "-o", "t.safetensors")):
+                self.check((*arguments, f"--compute={compute}"), FAILURE, "expected float32 on the cpu")
+        self.run_bitgate("bits", path, "--compute=float32", "--device=cpu")
+
     def test_cuda_without_cuda(self):
         if self.run_json("version")["build"] == "cuda":
             self.skipTest("a CUDA build")
         self.check_train(FAILURE, "cuda:0", "CUDA", more=["--device=cuda:0"])
         self.check(("eval", self.checkpoint(), "--device=cuda:0"), FAILURE, "cuda:0")
+        said = self.run_json("version", "--device=cuda:0")  # which is not the failure of telling so
+        self.assertNotIn("device_name", said)
+        self.assertRegex(said["device_error"], "CPU-only build")
+        self.assertIn("not usable: ", self.run_bitgate("version", "--device=cuda:0")[0])
 
     # -- Checkpoints -------------------------------------------------------------------------------------------------
 

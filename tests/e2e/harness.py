@@ -93,8 +93,10 @@ def checkpoint_metadata(path):
 
 
 def environment():
-    """One thread in the program: tests run beside each other."""
-    return {**os.environ, "OMP_NUM_THREADS": "1"}
+    """One thread in the program: tests run beside each other. What it loads is found from any folder."""
+    libraries = [os.path.abspath(path) for path in os.environ.get("LD_LIBRARY_PATH", "").split(":") if path]
+    found = {"LD_LIBRARY_PATH": ":".join(libraries)} if libraries else {}
+    return {**os.environ, **found, "OMP_NUM_THREADS": "1"}
 
 
 class Case(unittest.TestCase):

@@ -118,10 +118,13 @@ class VerbsTest(harness.Case):
         self.assertEqual(said["threads"], 1)
         self.assertIn(said["isa"], ("scalar", "avx2", "avx512"))
         self.assertIn("oneDNN", self.run_bitgate("version")[0])
+        self.assertNotIn("device", said)
+        self.assertEqual(self.run_json("version", "--device=cpu")["device_name"], said["processor"])
         for command in ("train", "eval", "freeze", "fine-tune", "export", "bits", "version"):
             self.assertIn(command, self.run_bitgate("--help")[0])
             out, _ = self.run_bitgate(command, "--help")
             self.assertIn("Examples:", out)
+            self.assertIn("--compute=", out)
             self.assertEqual(out, self.run_bitgate("help", command)[0])
         self.assertIn("lenet5_mnist_bayesian_bits", self.run_bitgate("train", "--help")[0])
 

@@ -77,5 +77,6 @@ def bg_op(
         bg_test(
             name = name + "_test",
             srcs = test if type(test) == "list" else [test],
+            tags = ["gpu"],  # it runs on the device of BITGATE_TEST_DEVICE
             deps = deps + inner + [":" + name] + test_deps,
         )

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "runtime/device/device.h"
 #include "tools/bench/measure.h"
 
 namespace bitgate::bench {
@@ -18,6 +19,21 @@ std::vector<Row> LeNetStepRows(int64_t batch, int turns);
 
 // An op on few elements through the C interface against the same call in C++.
 std::vector<Row> SmallOpRows(int calls, int turns);
+
+// On a GPU many runs are queued, and waited for together; the times are of one.
+
+// The quantizer's kernels against the device's copy of as many floats. Forward reads and writes a tensor, as the copy
+// does; backward reads two and writes one. Each may reach 85 % of the copy's bandwidth.
+std::vector<Row> GpuQuantizerRows(Device device, int64_t elements, int turns);
+
+struct GpuLeNetSize {
+  int64_t batch, batches;  // of images on the device
+  int steps;               // of a turn
+};
+
+// A training step of LeNet-5 replayed from a graph, with the gather of its batch: against the bare library calls that
+// it contains, against a float step, and against itself kernel by kernel.
+std::vector<Row> GpuLeNetStepRows(Device device, const GpuLeNetSize& size, int turns);
 
 }  // namespace bitgate::bench
 

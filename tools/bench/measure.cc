@@ -15,7 +15,7 @@ std::vector<Timing> TakeTurns(const std::vector<Contestant>& contestants, int tu
       const auto begin = std::chrono::steady_clock::now();
       contestants[i].run();
       const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - begin;
-      times[i].push_back(elapsed.count());
+      times[i].push_back(elapsed.count() / contestants[i].times);
     }
   }
   std::vector<Timing> medians;
@@ -26,27 +26,47 @@ std::vector<Timing> TakeTurns(const std::vector<Contestant>& contestants, int tu
   return medians;
 }
 
+namespace {
+
+template <class... Values>
+std::string Format(const char* format, Values... values) {
+  char text[256];
+  std::snprintf(text, sizeof(text), format, values...);
+  return text;
+}
+
+const char* Verdict(bool kept) { return kept ? "kept" : "NOT KEPT"; }
+
+std::string Promises(const Row& row) {
+  std::string promises;
+  if (row.allowed > 0) {
+    promises += Format("<= %.2f %s  ", row.allowed, Verdict(row.measured_ms <= row.allowed * row.baseline_ms));
+  }
+  if (row.allowed_ms > 0) {
+    promises += Format("<= %.2f ms %s  ", row.allowed_ms, Verdict(row.measured_ms <= row.allowed_ms));
+  }
+  if (row.allowed_extra_us > 0) {
+    const double extra = 1000 * (row.measured_ms - row.baseline_ms) / row.calls;
+    promises +=
+        Format("%+.2f us a call <= %.2f %s  ", extra, row.allowed_extra_us, Verdict(extra <= row.allowed_extra_us));
+  }
+  return promises;
+}
+
+}  // namespace
+
 std::string FormatRows(const std::vector<Row>& rows) {
-  char line[256];
-  std::snprintf(line, sizeof(line), "%-44s %9s  %-44s %9s  %6s  %s\n", "measured", "ms", "baseline", "ms", "ratio",
-                "promised");
-  std::string table = line;
+  size_t longest = 44;
+  for (const Row& row : rows) longest = std::max({longest, row.measured.size(), row.baseline.size()});
+  const int width = static_cast<int>(longest);
+  std::string table =
+      Format("%-*s %9s  %-*s %9s  %6s  %s\n", width, "measured", "ms", width, "baseline", "ms", "ratio", "promised");
   for (const Row& row : rows) {
-    const double ratio = row.measured_ms / row.baseline_ms;
-    std::snprintf(line, sizeof(line), "%-44s %9.3f  %-44s %9.3f  %6.2f  ", row.measured.c_str(), row.measured_ms,
-                  row.baseline.c_str(), row.baseline_ms, ratio);
-    table += line;
-    if (row.allowed > 0) {
-      std::snprintf(line, sizeof(line), "<= %.2f %s", row.allowed, ratio <= row.allowed ? "kept" : "NOT KEPT");
-      table += line;
-    }
-    if (row.allowed_extra_us > 0) {
-      const double extra = 1000 * (row.measured_ms - row.baseline_ms) / row.calls;
-      std::snprintf(line, sizeof(line), "%+.2f us a call <= %.2f %s", extra, row.allowed_extra_us,
-                    extra <= row.allowed_extra_us ? "kept" : "NOT KEPT");
-      table += line;
-    }
-    table += "\n";
+    std::string line = Format("%-*s %9.3f  %-*s %9.3f  %6.2f  ", width, row.measured.c_str(), row.measured_ms, width,
+                              row.baseline.c_str(), row.baseline_ms, row.measured_ms / row.baseline_ms) +
+                       Promises(row);
+    line.erase(line.find_last_not_of(' ') + 1);
+    table += line + "\n";
   }
   return table;
 }

@@ -11,11 +11,12 @@ namespace bitgate::bench {
 struct Contestant {
   std::string name;
   std::function<void()> run;  // does the whole of the work before it returns
+  int times = 1;              // that `run` does it
 };
 
 struct Timing {
   std::string name;
-  double milliseconds;  // median of all turns
+  double milliseconds;  // of the work once: median of all turns
 };
 
 // Each contestant once to warm up, then `turns` turns of all of them in order.
@@ -25,11 +26,12 @@ std::vector<Timing> TakeTurns(const std::vector<Contestant>& contestants, int tu
 struct Row {
   std::string measured, baseline;
   double measured_ms, baseline_ms;
-  double allowed;  // the ratio that is promised; 0: none is
+  double allowed = 0;  // the ratio that is promised; 0: none is
   // Of small calls, many of which were timed together: what is promised is how much longer one may take, in
   // microseconds; 0: nothing is.
   double allowed_extra_us = 0;
   int calls = 1;
+  double allowed_ms = 0;  // the time that is promised, whatever the baseline's; 0: none is
 };
 
 // Aligned, with a header; says for each row whether the promise is kept.

@@ -65,8 +65,8 @@ cudnnStatus_t WorkspaceOf(Direction direction, const Convolution& convolution, i
 // Runs compute(turn), which returns what `result` gets in proportion alpha to beta.
 template <class Compute>
 cudnnStatus_t Run(cudnnHandle_t handle, Direction direction, const Convolution& convolution, int algorithm,
-                  cuda_emulator::Operand workspace, std::initializer_list<cuda_emulator::Operand> operands, const void* alpha,
-                  const void* beta, const View& view, void* result, const Compute& compute) {
+                  cuda_emulator::Operand workspace, std::initializer_list<cuda_emulator::Operand> operands,
+                  const void* alpha, const void* beta, const View& view, void* result, const Compute& compute) {
   Plan plan;
   if (!PlanOf(direction, convolution, algorithm, &plan)) {
     return Refuse(CUDNN_STATUS_NOT_SUPPORTED, "the algorithm cannot do this convolution");
@@ -77,12 +77,11 @@ cudnnStatus_t Run(cudnnHandle_t handle, Direction direction, const Convolution& 
   if (workspace.data == nullptr) workspace.bytes = 0;
   const cudnnStatus_t status = cuda_emulator::RequireDeviceMemory(workspace);
   if (status != CUDNN_STATUS_SUCCESS) return status;
-  return Submit(handle, operands,
-                [plan, workspace, view, result, compute, alpha = Scale(alpha), beta = Scale(beta)] {
-                  // All of it is the library's to use.
-                  if (workspace.bytes > 0) std::memset(const_cast<void*>(workspace.data), 0xff, workspace.bytes);
-                  Blend(view, result, compute(Turn(plan)), alpha, beta);
-                });
+  return Submit(handle, operands, [plan, workspace, view, result, compute, alpha = Scale(alpha), beta = Scale(beta)] {
+    // All of it is the library's to use.
+    if (workspace.bytes > 0) std::memset(const_cast<void*>(workspace.data), 0xff, workspace.bytes);
+    Blend(view, result, compute(Turn(plan)), alpha, beta);
+  });
 }
 
 }  // namespace
@@ -131,8 +130,9 @@ cudnnStatus_t cudnnGetConvolutionForwardWorkspaceSize(cudnnHandle_t, const cudnn
   return status == CUDNN_STATUS_SUCCESS ? WorkspaceOf(Direction::kForward, convolution, algorithm, bytes) : status;
 }
 
-cudnnStatus_t cudnnConvolutionForward(cudnnHandle_t handle, const void* alpha, const cudnnTensorDescriptor_t x_descriptor,
-                                      const void* x, const cudnnFilterDescriptor_t w_descriptor, const void* w,
+cudnnStatus_t cudnnConvolutionForward(cudnnHandle_t handle, const void* alpha,
+                                      const cudnnTensorDescriptor_t x_descriptor, const void* x,
+                                      const cudnnFilterDescriptor_t w_descriptor, const void* w,
                                       const cudnnConvolutionDescriptor_t descriptor,
                                       cudnnConvolutionFwdAlgo_t algorithm, void* workspace, size_t workspace_bytes,
                                       const void* beta, const cudnnTensorDescriptor_t y_descriptor, void* y) {

@@ -24,12 +24,13 @@ std::vector<float> OutputChannelsLast(const ConvolutionShape& shape, const std::
 }
 
 // Calls body(pixel of y, pixel of x, tap) for every tap of every output pixel of image n that is not in the padding,
-// beginning with tap `turn`.
+// beginning with row and tap number `turn`.
 template <class Body>
 void ForEachTap(const ConvolutionShape& shape, int64_t n, uint64_t turn, const Body& body) {
   const int64_t taps = shape.r * shape.s;
   const int64_t first = static_cast<int64_t>(turn % static_cast<uint64_t>(taps));
-  for (int64_t out_h = 0; out_h < shape.out_h; ++out_h) {
+  for (int64_t row = 0; row < shape.out_h; ++row) {
+    const int64_t out_h = (row + static_cast<int64_t>(turn % static_cast<uint64_t>(shape.out_h))) % shape.out_h;
     for (int64_t out_w = 0; out_w < shape.out_w; ++out_w) {
       const int64_t y = (n * shape.out_h + out_h) * shape.out_w + out_w;
       for (int64_t i = 0; i < taps; ++i) {
@@ -88,7 +89,7 @@ std::vector<float> ConvolutionBackwardFilter(const ConvolutionShape& shape, cons
   for (int64_t i = 0; i < shape.n; ++i) {
     const int64_t n = (i + static_cast<int64_t>(turn % static_cast<uint64_t>(shape.n))) % shape.n;
     std::fill(image.begin(), image.end(), 0.0f);
-    ForEachTap(shape, n, 0, [&](int64_t y_pixel, int64_t x_pixel, int64_t tap) {
+    ForEachTap(shape, n, turn, [&](int64_t y_pixel, int64_t x_pixel, int64_t tap) {
       for (int64_t group = 0; group < shape.groups; ++group) {
         const float* in = x.data() + x_pixel * shape.c + group * c;
         const float* out = dy.data() + y_pixel * shape.k + group * k;

@@ -95,7 +95,8 @@ std::vector<Plan> Plans(Direction direction, const Convolution& convolution) {
 
 bool PlanOf(Direction direction, const Convolution& convolution, int algorithm, Plan* plan) {
   for (const Plan& offer : Plans(direction, convolution)) {
-    if (offer.algorithm != algorithm || offer.math != convolution.math || offer.status != CUDNN_STATUS_SUCCESS) continue;
+    if (offer.algorithm != algorithm || offer.math != convolution.math || offer.status != CUDNN_STATUS_SUCCESS)
+      continue;
     *plan = offer;
     return true;
   }

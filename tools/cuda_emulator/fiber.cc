@@ -43,6 +43,9 @@ namespace cuda_emulator {
 namespace {
 
 constexpr size_t kGuardBytes = 4096;
+// Stacks begin at different lines of the cache, or those of a block would all compete for the same few.
+constexpr size_t kColors = 61, kColorBytes = 192;
+size_t fibers_made = 0;
 
 }  // namespace
 
@@ -54,7 +57,7 @@ Fiber::Fiber(void (*main)()) {
   }
   stack_ = static_cast<char*>(stack);
   // Six registers and the address to "return" to, placed so that the stack is aligned as after a call.
-  void** top = reinterpret_cast<void**>(stack_ + kStackBytes) - 2;
+  void** top = reinterpret_cast<void**>(stack_ + kStackBytes - fibers_made++ % kColors * kColorBytes) - 2;
   *top = reinterpret_cast<void*>(main);
   for (int i = 0; i < 6; ++i) *--top = nullptr;
   inside_ = top;

@@ -35,8 +35,8 @@ cudaError_t RefuseWhileCapturing(bool any_thread) {
   bool refused = false;
   for (const std::shared_ptr<Capture>& capture : Active()) {
     const bool own = capture->thread == std::this_thread::get_id();
-    const bool disturbed = capture->mode == cudaStreamCaptureModeGlobal ||
-                           (capture->mode == cudaStreamCaptureModeThreadLocal && own);
+    const bool disturbed =
+        capture->mode == cudaStreamCaptureModeGlobal || (capture->mode == cudaStreamCaptureModeThreadLocal && own);
     if (!disturbed && !any_thread) continue;
     capture->invalid = true;
     refused = true;
@@ -111,9 +111,9 @@ cudaError_t cudaStreamIsCapturing(cudaStream_t handle, cudaStreamCaptureStatus* 
   return Call([&] {
     const std::shared_ptr<Stream> stream = Streams::Get().Find(handle);
     if (stream == nullptr) return cudaErrorInvalidResourceHandle;
-    *status = !stream->captured()                     ? cudaStreamCaptureStatusNone
+    *status = !stream->captured()                   ? cudaStreamCaptureStatusNone
               : stream->membership.capture->invalid ? cudaStreamCaptureStatusInvalidated
-                                                      : cudaStreamCaptureStatusActive;
+                                                    : cudaStreamCaptureStatusActive;
     return cudaSuccess;
   });
 }

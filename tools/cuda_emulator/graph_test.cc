@@ -136,6 +136,15 @@ TEST_F(GraphTest, RefusesLooseEnds) {
   EXPECT_EQ(End(), cudaErrorStreamCaptureInvalidated);
 }
 
+TEST_F(GraphTest, TheNullStreamDoesNotWaitForACapture) {
+  Array<float> x(std::vector<float>{0});
+  cudaStream_t blocking = nullptr;
+  CHECK_CUDA(cudaStreamCreate(&blocking));
+  CHECK_CUDA(cudaStreamBeginCapture(blocking, cudaStreamCaptureModeThreadLocal));
+  EXPECT_EQ(Launch(nullptr, 1, 1, Add, x.data(), 1.0f), cudaErrorStreamCaptureImplicit);
+  EXPECT_EQ(cudaStreamEndCapture(blocking, &graph_), cudaErrorStreamCaptureInvalidated);
+}
+
 TEST_F(GraphTest, ReplayIntoFreedMemoryFails) {
   float* x = nullptr;
   CHECK_CUDA(cudaMalloc(&x, sizeof(float)));

@@ -251,7 +251,7 @@ TEST_F(KernelTest, CrashesOutsideOfItsMemory) {
   };
   run(63);
   EXPECT_DEATH(run(64), "block \\(0, 0, 0\\), thread \\(0, 0, 0\\): access to .*, device memory");
-  EXPECT_DEATH(y.data()[0] = 1, "the host accessed .*, device memory");
+  EXPECT_DEATH(y.data()[0] = 1, "the host: access to .*, device memory");
   const float* freed = nullptr;
   {
     Array<float> other(64);

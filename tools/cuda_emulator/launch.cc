@@ -1,7 +1,6 @@
 // Launches of kernels, and what is said when the program crashes in one or follows a device pointer outside.
 #include <cuda_runtime.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include <cstdio>
 #include <utility>
@@ -16,15 +15,18 @@ namespace {
 
 void ExplainCrash(int signal, siginfo_t* information, void*) {
   char text[256];
+  int length = 0;
   const bool device_memory = DeviceMemory::Get().Owns(information->si_addr);
   const char* whose = device_memory ? "device memory" : "memory that is none of a device";
-  const int length =
-      KernelIsRunning()
-          ? std::snprintf(text, sizeof(text), "cuda_emulator: block (%u, %u, %u), thread (%u, %u, %u): access to %p, %s\n",
-                          blockIdx.x, blockIdx.y, blockIdx.z, threadIdx.x, threadIdx.y, threadIdx.z,
-                          information->si_addr, whose)
-          : std::snprintf(text, sizeof(text), "cuda_emulator: the host accessed %p, %s\n", information->si_addr, whose);
-  if ((KernelIsRunning() || device_memory) && write(STDERR_FILENO, text, static_cast<size_t>(length)) < 0) _exit(1);
+  if (KernelIsRunning()) {
+    length = std::snprintf(text, sizeof(text), "block (%u, %u, %u), thread (%u, %u, %u)", blockIdx.x, blockIdx.y,
+                           blockIdx.z, threadIdx.x, threadIdx.y, threadIdx.z);
+  } else if (DeviceMemory::Get().is_open()) {
+    length = std::snprintf(text, sizeof(text), "a copy or library function");
+  } else if (device_memory) {
+    length = std::snprintf(text, sizeof(text), "the host");
+  }
+  if (length > 0) Complain("%s: access to %p, %s", text, information->si_addr, whose);
   // The instruction is repeated, and this time nobody catches the signal.
   struct sigaction action = {};
   action.sa_handler = SIG_DFL;

@@ -108,15 +108,14 @@ const Allocation* DeviceMemory::Find(const void* address) const {
   auto after = live_.upper_bound(Number(address));
   if (after == live_.begin()) return nullptr;
   const Allocation& allocation = (--after)->second;
-  const bool inside = Number(address) >= Number(allocation.begin) &&
-                      Number(address) < Number(allocation.begin) + allocation.bytes;
+  const bool inside =
+      Number(address) >= Number(allocation.begin) && Number(address) < Number(allocation.begin) + allocation.bytes;
   return inside ? &allocation : nullptr;
 }
 
 bool DeviceMemory::Contains(const void* address, size_t bytes) const {
   const Allocation* allocation = Find(address);
-  return allocation != nullptr &&
-         bytes <= allocation->bytes - (Number(address) - Number(allocation->begin));
+  return allocation != nullptr && bytes <= allocation->bytes - (Number(address) - Number(allocation->begin));
 }
 
 size_t DeviceMemory::capacity() const {

@@ -51,6 +51,7 @@ class DeviceMemory {
 
   void Open();
   void Close();
+  bool is_open() const { return open_ > 0; }
 
  private:
   DeviceMemory();
@@ -59,7 +60,7 @@ class DeviceMemory {
   bool TailIsIntact(const Allocation& allocation);
 
   char* range_;
-  char* next_;  // where the search for a gap begins
+  char* next_;                            // where the search for a gap begins
   std::map<uintptr_t, Allocation> live_;  // by the first of its pages
   size_t used_[kMaxDevices] = {};
   int open_ = 0;

@@ -81,7 +81,7 @@ std::vector<Point> Streams::Predecessors(const Stream& stream) {
   for (const auto* list : {&live_, &orphans_}) {
     for (const std::shared_ptr<Stream>& other : *list) {
       if (other.get() == &stream || !other->blocking() || other->device() != stream.device()) continue;
-      if (other->done() < other->end()) points.push_back({other, other->end()});
+      if (other->captured() || other->done() < other->end()) points.push_back({other, other->end()});
     }
   }
   return points;

@@ -33,9 +33,7 @@ cudaError_t Launch(cudaStream_t stream, dim3 grid, dim3 block, void (*kernel)(Pa
 template <class T>
 class Array {
  public:
-  explicit Array(size_t size) : size_(size) {
-    EXPECT_EQ(cudaMalloc(&data_, size * sizeof(T)), cudaSuccess);
-  }
+  explicit Array(size_t size) : size_(size) { EXPECT_EQ(cudaMalloc(&data_, size * sizeof(T)), cudaSuccess); }
   explicit Array(const std::vector<T>& values) : Array(values.size()) { Set(values); }
   ~Array() { cudaFree(data_); }
   Array(const Array&) = delete;

@@ -14,10 +14,11 @@ INSIDE = {
     "opencl-icd-loader": "ocl-icd-opencl-dev",
 }
 OPENMP = {"libgomp": "libgomp1"}
+CPP = {"libstdc++": "libstdc++6"}
 PYTHON = {"pybind11": "pybind11-dev"}
 
 # The licence that such a file names by its place on Debian, and that nothing else in the package contains.
-NAMED = {"libgomp": "GPL-3"}
+NAMED = {"libgomp": "GPL-3", "libstdc++": "GPL-3"}
 
 
 def write_licences(folder, project_licence, packages):

@@ -89,7 +89,7 @@ void WaitForStream(const Tensor& tensor, const py::object& stream) {
   if (asked < -1 || asked == 0) {
     throw py::buffer_error("dlpack: expected a stream of CUDA, 1, 2 or -1, got " + std::to_string(asked));
   }
-  if (asked == -1) return;
+  if (asked == -1 || asked == reinterpret_cast<intptr_t>(api::ComputeStream(tensor.device()).handle)) return;
   const Unlocked unlocked;
   api::Synchronize(tensor.device());
 }
@@ -250,8 +250,8 @@ Args:
   array: has __dlpack__ (PyTorch, NumPy, JAX, ...); on the cpu or, in a build with CUDA, on a GPU; contiguous, writable;
     float32, int32, int8 or uint8.
 
-Both see what the other writes; on a GPU, where each queues work on a stream of its own, the other must have been told to
-wait. Raises ValueError for another dtype, gaps between elements or memory that is read-only (tensor() copies those),
+Both see what the other writes; on a GPU, where each queues work on a stream of its own, what it queues later must be
+done before the other reads it. Raises ValueError for another dtype, gaps between elements or memory that is read-only (tensor() copies those),
 NotImplementedError for another device, TypeError for what has no __dlpack__.)");
 }
 

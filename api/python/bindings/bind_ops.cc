@@ -219,7 +219,8 @@ void BindLosses(py::module_& ops) {
       },
       Operand("logits"), Operand("labels"), R"(The mean over rows of -log softmax(logits)[label], a scalar.
 
-logits float32 [n, c], labels int32 [n] in [0, c); else ValueError. Differentiable by logits.)");
+logits float32 [n, c], labels int32 [n] in [0, c); else ValueError, but for a label out of range on a
+GPU, which is not waited for: the result is NaN then. Differentiable by logits.)");
   ops.def("count_correct", CountCorrectOp, Operand("logits"), Operand("labels"),
           "In how many rows of logits [n, c] the largest (of several, the first) is at the label; labels int32 [n].");
 }

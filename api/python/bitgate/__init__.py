@@ -33,7 +33,8 @@ from bitgate.graph import GraphBuilder
 from bitgate.model import Model, load
 from bitgate.quantizers import BayesianBits, Float
 from bitgate.reports import BitReport, EpochSummary, Evaluation, FreezeReport, FrozenSite
-from bitgate.tensors import describe, from_numpy, is_grad_enabled, no_grad, tensor, zeros, zeros_like
+from bitgate.tensors import describe, from_numpy, get_compute, is_grad_enabled, no_grad, set_compute, tensor, zeros
+from bitgate.tensors import zeros_like
 from bitgate.trainer import Run, StepResult, Trainer
 
 __version__: str = _core.version
@@ -74,6 +75,7 @@ __all__ = [
     "float32",
     "from_dlpack",
     "from_numpy",
+    "get_compute",
     "get_threads",
     "int32",
     "int8",
@@ -83,6 +85,7 @@ __all__ = [
     "no_grad",
     "ops",
     "recipes",
+    "set_compute",
     "set_threads",
     "tensor",
     "uint8",

@@ -17,6 +17,7 @@ from bitgate._core import Config, Graph, Tensor
 from bitgate.data import Data, Dataset, raw_images
 from bitgate.quantizers import BayesianBits, Float, Quantizer
 from bitgate.reports import BitReport, Evaluation, FreezeReport
+from bitgate.tensors import Compute
 
 if TYPE_CHECKING:
     from bitgate.trainer import Run
@@ -35,15 +36,18 @@ class Model:
       quantizer: BayesianBits(...) or Float(); None: as the configuration says, BayesianBits() if it says nothing.
       seed: of initial weights, the order of images and the noise of gates.
       device: "cpu", or "cuda:<index>" in builds that have it.
+      compute: of products and convolutions: "float32"; on a GPU also "tf32" or "bfloat16": inputs are rounded so, sums
+        are float32.
 
-    Raises ValueError for a configuration that is out of range, NotImplementedError for a device that this build lacks.
+    Raises ValueError for a configuration that is out of range, NotImplementedError for a device that this build lacks
+    or that cannot compute so.
 
     A model is for one call at a time: another thread, or a callback of the call under way, gets BusyError.
     copy.deepcopy() and pickle make independent twins.
     """
 
     def __init__(self, network: Graph | Config, quantizer: Quantizer | None = None, *, seed: int | None = None,
-                 device: str = "cpu") -> None:
+                 device: str = "cpu", compute: Compute = "float32") -> None:
         if not isinstance(network, (Graph, Config)):
             raise TypeError(f"model: expected a Graph or a Config, got {type(network).__name__}")
         config = Config.from_graph(network) if isinstance(network, Graph) else network.copy()
@@ -53,7 +57,7 @@ class Model:
             quantizer.apply(config)
         if seed is not None:
             config.set("training.seed", seed)
-        self._core = _core.Model.create(config, device)
+        self._core = _core.Model.create(config, device, compute)
 
     @classmethod
     def _wrapped(cls, core: _core.Model) -> Model:
@@ -63,7 +67,8 @@ class Model:
 
     @classmethod
     def from_recipe(cls, name_or_path: Path, settings: Mapping[str, Any] | None = None, *,
-                    quantizer: Quantizer | None = None, seed: int | None = None, device: str = "cpu") -> Model:
+                    quantizer: Quantizer | None = None, seed: int | None = None, device: str = "cpu",
+                    compute: Compute = "float32") -> Model:
         """The network of a recipe (bg.recipes(), or a file), to be trained as the recipe says.
 
         `settings` are changes by path, as on the command line: {"training.epochs": 10, "quantizer.mu": 0.2}. Raises
@@ -72,16 +77,16 @@ class Model:
         config = Config.from_recipe(name_or_path)
         for path, value in (settings or {}).items():
             config.set(path, value)
-        return cls(config, quantizer, seed=seed, device=device)
+        return cls(config, quantizer, seed=seed, device=device, compute=compute)
 
     @classmethod
-    def load(cls, path: Path, device: str = "cpu") -> Model:
+    def load(cls, path: Path, device: str = "cpu", compute: Compute = "float32") -> Model:
         """A model from a checkpoint: of save(), of a Trainer, or of the command line.
 
-        Raises FileNotFoundError for one that is missing, DataError for one that is damaged or cut short, RuntimeError
-        for one of another format.
+        `device` and `compute` as Model() takes them. Raises FileNotFoundError for one that is missing, DataError for one
+        that is damaged or cut short, RuntimeError for one of another format.
         """
-        return cls._wrapped(_core.Model.open(path, device))
+        return cls._wrapped(_core.Model.open(path, device, compute))
 
     def save(self, path: Path) -> None:
         """Writes a checkpoint, whole or not at all. Raises OSError where the operating system refuses."""
@@ -110,6 +115,19 @@ class Model:
     def device(self) -> str:
         """Where it is and computes."""
         return self._core.device
+
+    @property
+    def compute(self) -> str:
+        """How products and convolutions compute: "float32", "tf32" or "bfloat16". May be set at any time; a checkpoint
+        knows nothing of it.
+
+        (What calling the model has recorded is walked back as set_compute() says.)
+        """
+        return self._core.compute
+
+    @compute.setter
+    def compute(self, compute: Compute) -> None:
+        self._core.compute = compute
 
     def bits(self) -> BitReport:
         """Bits, channels, bit operations and bytes, layer by layer, as freezing would fix them now."""
@@ -174,7 +192,7 @@ class Model:
         return self._core.logits(self._raw(images), callback).numpy()
 
     def preprocess(self, images: numpy.typing.ArrayLike) -> Tensor:
-        """Raw images, as logits() takes them, the way the network wants them: what calling the model takes."""
+        """Raw images, as logits() takes them, the way the network wants them, on its device: what calling it takes."""
         return self._core.preprocessed(self._raw(images))
 
     def _raw(self, images: Any) -> numpy.ndarray[Any, Any]:
@@ -211,7 +229,8 @@ class Model:
 
         With `train` gates are drawn, their noise keyed by the configuration's seed and `step`, ops record, and the
         result is (logits, penalty): the regularizer to add to the loss, None where the method has none. Without, it
-        computes as frozen networks do and records nothing. Raises ValueError for images that do not fit.
+        computes as frozen networks do and records nothing. Raises ValueError for images that do not fit, or are not on
+        the model's device.
         """
         if not isinstance(x, Tensor):
             raise TypeError(f"model: expected a Tensor, as preprocess() gives, got {type(x).__name__}; predict() and "
@@ -228,7 +247,7 @@ class Model:
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder, f"{self.graph.name[:100]}.safetensors")
             self.save(path)
-            return _unpickle, (path.name, path.read_bytes(), self.device)
+            return _unpickle, (path.name, path.read_bytes(), self.device, self.compute)
 
     def __repr__(self) -> str:
         try:
@@ -244,13 +263,13 @@ class Model:
             return f"<p>{self!r}</p>"
 
 
-def _unpickle(name: str, checkpoint: bytes, device: str) -> Model:
+def _unpickle(name: str, checkpoint: bytes, device: str, compute: Compute = "float32") -> Model:
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, name)
         path.write_bytes(checkpoint)
-        return Model.load(path, device)
+        return Model.load(path, device, compute)
 
 
-def load(path: Path, device: str = "cpu") -> Model:
+def load(path: Path, device: str = "cpu", compute: Compute = "float32") -> Model:
     """Model.load()."""
-    return Model.load(path, device)
+    return Model.load(path, device, compute)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy
 
 from bitgate import _core
 from bitgate._core import Tensor
+
+Compute = Literal["float32", "tf32", "bfloat16"]
 
 _DTYPES = ("float32", "int32", "int8", "uint8")
 
@@ -111,7 +113,29 @@ def is_grad_enabled() -> bool:
     return _core.is_recording()
 
 
-def describe() -> dict[str, Any]:
-    """Version, processor, instruction sets in use, threads, libraries."""
-    description: dict[str, Any] = json.loads(_core.describe())
+def set_compute(compute: Compute, device: str = "cuda:0") -> None:
+    """How ops compute products and convolutions on a device from now on, in this thread; backward() too.
+
+    Args:
+      compute: "float32", as at first; on a GPU also "tf32" or "bfloat16": inputs are rounded so, sums are float32.
+      device: "cuda:<index>", or "cpu".
+
+    What a model itself does is its own matter: Model.compute. Raises ValueError for another name, NotImplementedError
+    for a device that cannot compute so, or that this build lacks.
+    """
+    _core.set_compute(compute, device)
+
+
+def get_compute(device: str = "cuda:0") -> str:
+    """What set_compute() said for the device in this thread. Raises NotImplementedError for one that is not there."""
+    return _core.get_compute(device)
+
+
+def describe(device: str | None = None) -> dict[str, Any]:
+    """Version, build ("cpu" or "cuda"), processor, instruction sets in use, threads, libraries.
+
+    With a device ("cuda:0") also "device" and "device_name" or, where it cannot be used, "device_error", the reason;
+    that wakes a GPU up, which takes a moment.
+    """
+    description: dict[str, Any] = json.loads(_core.describe(device))
     return description

@@ -140,7 +140,28 @@ class StateTest(support.Case):
         self.check(ValueError, "a directory", call=lambda: self.net.save(self.folder))
         self.check(TypeError, call=lambda: self.net.save(5))
         self.net.save(path)
-        self.check(NotImplementedError, call=lambda: bg.load(path, device="cuda:0"))
+        self.check(NotImplementedError, call=lambda: bg.load(path, device="cuda:99"))
+
+    def test_compute(self):
+        path = self.folder / "m.safetensors"
+        self.net.save(path)
+        self.assertEqual(self.net.compute, "float32")
+        self.net.compute = "float32"
+
+        def set_compute(compute):
+            self.net.compute = compute
+
+        for call in (lambda how: bg.load(path, compute=how), lambda how: bg.models.lenet5(compute=how),
+                     lambda how: bg.Model(self.net.graph, compute=how), lambda how: bg.set_compute(how, "cpu"),
+                     lambda how: bg.Model.from_recipe("lenet5_float", compute=how), set_compute):
+            self.check(NotImplementedError, "float32 on the cpu, got tf32", call=lambda call=call: call("tf32"))
+            self.check(ValueError, "float32, tf32 or bfloat16", call=lambda call=call: call("half"))
+        bg.set_compute("float32", "cpu")
+        self.assertEqual(bg.get_compute("cpu"), "float32")
+        self.check(NotImplementedError, "cuda:99", call=lambda: bg.get_compute("cuda:99"))
+        self.assertIn("cuda:99", bg.describe("cuda:99")["device_error"])
+        self.assertEqual(bg.describe("cpu")["device_name"], bg.describe()["processor"])
+        self.check(ValueError, "tpu", call=lambda: bg.describe("tpu"))
 
     def test_runs(self):
         output = self.folder / "run.safetensors"

@@ -76,8 +76,9 @@ def write_data(folder, train=640, test=200):
     return folder
 
 
-def tiny_model(epochs=3):
-    model = bg.Model(tiny_graph(), bg.BayesianBits(mu=0.02, initial_gate=2, initially_closed_bits=[16, 32]), seed=7)
+def tiny_model(epochs=3, **options):
+    method = bg.BayesianBits(mu=0.02, initial_gate=2, initially_closed_bits=[16, 32])
+    model = bg.Model(tiny_graph(), method, seed=7, **options)
     config = model.config
     for path, value in {"training.epochs": epochs, "training.batch_size": 32, "training.weights.learning_rate": 0.01,
                         "training.gates.learning_rate": 0.05, "training.ranges.learning_rate": 0.01,

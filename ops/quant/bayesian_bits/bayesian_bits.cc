@@ -49,9 +49,9 @@ Tensor BayesianBits(Context& context, const Tensor& x, const Tensor& range, cons
       context, {&x, &range, &gates, &channel_gates}, y,
       [x, range, gates, channel_gates, layout](Context& context, const Tensor& grad_y, GradientSink& sink) {
         const Tensor grad_x = Empty(context, x.shape());
-        const Tensor grad_range = Empty(context, range.shape());
-        const Tensor grad_gates = Empty(context, gates.shape());
-        const Tensor grad_channels = channel_gates.defined() ? Empty(context, channel_gates.shape()) : Tensor();
+        const Tensor grad_range = sink.Target(1, range.shape());
+        const Tensor grad_gates = sink.Target(2, gates.shape());
+        const Tensor grad_channels = channel_gates.defined() ? sink.Target(3, channel_gates.shape()) : Tensor();
         const BayesianBitsGradViews grads{grad_x.view(), grad_range.view(), grad_gates.view(), grad_channels.view()};
         const BayesianBitsInputs in{x.view(), range.view(), gates.view(), channel_gates.view()};
         BackwardKernels().For(context.device(), kName)(context.kernel(), grads, grad_y.view(), in, layout);

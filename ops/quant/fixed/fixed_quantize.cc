@@ -59,7 +59,7 @@ Tensor FixedQuantize(Context& context, const Tensor& x, const Tensor& range, con
   ForwardKernels().For(context.device(), kName)(context.kernel(), y.view(), in, quantizer);
   RecordOp(context, {&x, &range}, y,
            [x, range, keep, quantizer](Context& context, const Tensor& grad_y, GradientSink& sink) {
-             const Tensor grad_x = Empty(context, x.shape()), grad_range = Empty(context, {1});
+             const Tensor grad_x = Empty(context, x.shape()), grad_range = sink.Target(1, {1});
              BackwardKernels().For(context.device(), kName)(context.kernel(), grad_x.view(), grad_range.view(),
                                                             grad_y.view(), CheckedInputs(context, x, range, keep),
                                                             quantizer);

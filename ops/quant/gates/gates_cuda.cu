@@ -9,12 +9,9 @@ namespace cuda {
 namespace {
 
 constexpr int kThreads = 256;
-constexpr int kWarps = kThreads / 32;
+constexpr int kWarps = kThreads / kWarp;
 // A constant, not the GPU's number of processors: the order of summation is the same everywhere.
 constexpr int64_t kMaxBlocks = 1024;
-
-// For SumOverGrid. One of a GPU is enough, for all contexts share its compute stream: launches follow one another.
-__device__ unsigned penalty_blocks_done;
 
 // ---- kernels ----
 
@@ -96,7 +93,7 @@ __global__ void __launch_bounds__(kThreads)
     own += SitePenalty(site, chain, mean_q2);
   }
   double sum;
-  if (!SumOverGrid<kWarps>(own, partial, &penalty_blocks_done, &sum)) return;
+  if (!SumOverGrid<kWarps>(own, partial, &sum)) return;
   if (threadIdx.x == 0) *penalty = static_cast<float>(weight * sum);
   for (int64_t k = threadIdx.x; k < *table.shared_count; k += kThreads) gradients.AddUp(table.shared[k]);
 }
