@@ -20,18 +20,18 @@ namespace {
 using testing::Forward;
 using testing::RandomTensor;
 
-enum class Devices { kCpu, kCpuAndCuda };
+enum class Bits { kSame, kRounded };
 enum class GradientKind { kNone, kDerivative, kOwnFormula };
 
 struct ListedOp {
   std::string name, header;
-  Devices devices;
+  Bits bits;
   GradientKind gradient;
 };
 
 const std::vector<ListedOp>& ListedOps() {
   static const auto* const ops = new std::vector<ListedOp>{
-#define BG_OP(name, header, devices, gradient) {#name, header, Devices::devices, GradientKind::gradient},
+#define BG_OP(name, header, bits, gradient) {#name, header, Bits::bits, GradientKind::gradient},
 #include "ops/op_list.inc"
 #undef BG_OP
   };
@@ -148,12 +148,44 @@ TEST(OpList, EveryDifferentiableOpHasAGradientThatIsItsDerivative) {
   auto cases = GradientCases(context);
   for (const ListedOp& op : ListedOps()) {
     if (op.gradient != GradientKind::kDerivative) continue;
-    if (context.device().type == DeviceType::kCuda && op.devices != Devices::kCpuAndCuda) continue;
     ASSERT_EQ(cases.count(op.name), 1u) << "ops/op_list_test.cc: expected a gradient case for " << op.name;
     CheckGradients(context, op.name, cases[op.name]);
     cases.erase(op.name);
   }
   for (const auto& [name, unused] : cases) ADD_FAILURE() << "ops/op_list.inc: expected a line for " << name;
+}
+
+// All results and gradients of a case.
+std::vector<std::vector<float>> Values(Context& context, const GradientCase& test) {
+  const Tensor y = test.forward(context, test.inputs);
+  const Tensor weights = FromHost(context, testing::RandomValues(y.size(), 5), y.shape());
+  std::vector<std::vector<float>> values;
+  for (const Tensor& tensor : testing::RunWithGradients(context, test.forward, test.inputs, weights)) {
+    if (tensor.defined()) values.push_back(ToHost<float>(context, tensor));
+  }
+  return values;
+}
+
+TEST(OpList, TheDeviceGivesTheCpusValues) {
+  testing::TestContext context;
+  Context cpu;
+  auto cases = GradientCases(context), cpu_cases = GradientCases(cpu);
+  for (const ListedOp& op : ListedOps()) {
+    if (op.gradient != GradientKind::kDerivative) continue;
+    const auto values = Values(context, cases[op.name]), expected = Values(cpu, cpu_cases[op.name]);
+    ASSERT_EQ(values.size(), expected.size()) << op.name;
+    for (size_t k = 0; k < values.size(); ++k) {
+      if (op.bits == Bits::kSame) {
+        EXPECT_EQ(testing::BitsOf(values[k]), testing::BitsOf(expected[k])) << op.name << ", value " << k;
+        continue;
+      }
+      // Sums of at most some dozen terms below 1, each value within half an epsilon a term of its magnitude.
+      ASSERT_EQ(values[k].size(), expected[k].size()) << op.name;
+      for (size_t i = 0; i < values[k].size(); ++i) {
+        EXPECT_NEAR(values[k][i], expected[k][i], 64 * testing::kEpsilon) << op.name << ", value " << k << " at " << i;
+      }
+    }
+  }
 }
 
 TEST(OpList, SecondStepAllocatesNothing) {

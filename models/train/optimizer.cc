@@ -110,9 +110,10 @@ std::array<StepScalars, kParameterGroups> Optimizers::Scalars(
   for (int group = 0; group < kParameterGroups; ++group) {
     const GroupOptions& options = options_[group];
     const double rate = learning_rates[group];
-    scalars[group] = options.optimizer == OptimizerKind::kAdam
-                         ? AdamScalars({rate, options.beta1, options.beta2, options.epsilon, options.weight_decay}, step)
-                         : SgdScalars({rate, options.momentum, options.nesterov, options.weight_decay});
+    scalars[group] =
+        options.optimizer == OptimizerKind::kAdam
+            ? AdamScalars({rate, options.beta1, options.beta2, options.epsilon, options.weight_decay}, step)
+            : SgdScalars({rate, options.momentum, options.nesterov, options.weight_decay});
   }
   return scalars;
 }

@@ -1,8 +1,8 @@
 // One step of training: forward, loss and penalty, backward, one fused optimizer call. What Trainer does for each batch
 // of its data, and Stepper for each of the caller's.
 //
-// A step is queued and not waited for; its result comes some steps later on a GPU, at once on the CPU. A step whose loss
-// or penalty is not finite changes no parameter, and neither do those behind it: that is decided on the device.
+// A step is queued and not waited for; its result comes some steps later on a GPU, at once on the CPU. A step whose
+// loss or penalty is not finite changes no parameter, and neither do those behind it: that is decided on the device.
 //
 // Where the device can capture work, the second step on a batch's memory is captured and all later ones replay it: what
 // changes from step to step (noise, rates, the gates' cuts) is read on the device. Memory of captured steps is theirs

@@ -22,7 +22,8 @@ struct TestBatch {
   void Fill(Context& context, uint64_t seed) {
     const Dataset data = TestData(images.shape()[0], seed);
     std::vector<float> pixels;
-    for (const uint8_t pixel : std::get<std::vector<uint8_t>>(data.pixels())) pixels.push_back(static_cast<float>(pixel) / 255.0f);
+    for (const uint8_t pixel : std::get<std::vector<uint8_t>>(data.pixels()))
+      pixels.push_back(static_cast<float>(pixel) / 255.0f);
     CopyInto(context, images, FromHost(context, pixels, images.shape()));
     CopyInto(context, labels, FromHost(context, data.labels(), labels.shape()));
   }
@@ -139,7 +140,9 @@ class Onlooker : public Method {
   explicit Onlooker(std::unique_ptr<Method> inner) : Method(inner->sites()), inner_(std::move(inner)) {}
   std::vector<ParameterDeclaration> Declare() const override { return inner_->Declare(); }
   void Bind(Context& context, const std::vector<Parameter*>& parameters) override { inner_->Bind(context, parameters); }
-  void FromFloat(Context& context, int site, const Tensor& weight) override { inner_->FromFloat(context, site, weight); }
+  void FromFloat(Context& context, int site, const Tensor& weight) override {
+    inner_->FromFloat(context, site, weight);
+  }
   std::unique_ptr<Prepared> Begin(Context& context, Mode mode, const StepKey& key, const Tensor& noise) override {
     return inner_->Begin(context, mode, key, noise);
   }

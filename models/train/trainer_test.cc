@@ -148,6 +148,35 @@ TEST(TrainerTest, ProgressCountsStepsAndImages) {
   EXPECT_EQ(seen[12].total_steps_done, 9);
 }
 
+#if defined(BG_CUDA_EMULATED)
+// The third step is the first of its batch size, and the GPU has nothing left for it.
+TEST(TrainerTest, AGpuThatIsOutOfMemoryEndsTheRunAndLeavesTheLastCheckpoint) {
+  if (testing::TestDevice().type != DeviceType::kCuda) GTEST_SKIP() << "BITGATE_TEST_DEVICE is no GPU";
+  const TestFolder folder;
+  TrainOnce(folder.File(), 7);
+  const RunFiles before = ReadRun(folder.File());
+  {
+    TestNetwork test;
+    TrainerCallbacks callbacks;
+    callbacks.progress = [](const StepSummary&) { return setenv("BITGATE_EMULATED_GPU_BYTES", "1", 1) == 0; };
+    Trainer trainer(test.network, TestTrainData(), TestTestData(), TestOptions(), {folder.File(), "batch_size: 16"},
+                    callbacks);
+    trainer.Resume(ReadCheckpoint(folder.File()));
+    try {
+      trainer.Run();
+      ADD_FAILURE() << "expected it to run out of memory";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), absl::StatusCode::kResourceExhausted) << error.what();
+      EXPECT_THAT(error.what(), HasSubstr("out of memory on cuda:0: asked for "));
+      EXPECT_THAT(error.what(), HasSubstr(" free on the device"));
+    }
+  }
+  unsetenv("BITGATE_EMULATED_GPU_BYTES");
+  EXPECT_TRUE(ReadRun(folder.File()) == before);
+  EXPECT_TRUE(TrainOnce(folder.File()));
+}
+#endif
+
 // -- Memory ----------------------------------------------------------------------------------------------------------
 
 TEST(TrainerTest, AfterTheFirstStepOfEachShapeThePoolAsksForNothing) {

@@ -1,5 +1,6 @@
 /* The interface on a GPU. Every case is skipped where the library has been built without CUDA, or there is no GPU. */
 #include <math.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "tests/abi/check.h"
@@ -239,6 +240,60 @@ static void steps(void) {
   bg_context_free(cpu);
 }
 
+typedef struct {
+  bg_status status;
+  char message[512];
+  double losses[8];
+} stepping;
+
+/* Steps of a model of the thread's own, captured and replayed while others do the same. Checks belong to the main
+ * thread alone. */
+static void* take_steps(void* data) {
+  stepping* self = data;
+  const int64_t dims[4] = {TINY_BATCH, TINY_SIZE, TINY_SIZE, 1};
+  uint8_t pixels[TINY_BATCH * kPixels];
+  int32_t classes[TINY_BATCH];
+  bg_config* config = NULL;
+  bg_context* context = NULL;
+  bg_model* model = NULL;
+  bg_trainer* trainer = NULL;
+  bg_tensor *images = NULL, *labels = NULL;
+  tiny_pixels(TINY_BATCH, 1, pixels, classes);
+  self->status = bg_config_create_from_text(kTinyRecipe, "tiny", &config);
+  if (self->status == BG_STATUS_OK) self->status = bg_context_create("cpu", &context);
+  if (self->status == BG_STATUS_OK) self->status = bg_model_create(config, kDevice, &model);
+  if (self->status == BG_STATUS_OK) self->status = bg_trainer_create_stepper(model, &trainer);
+  if (self->status == BG_STATUS_OK) self->status = bg_tensor_create(context, BG_UINT8, 4, dims, pixels, &images);
+  if (self->status == BG_STATUS_OK) self->status = bg_tensor_create(context, BG_INT32, 1, dims, classes, &labels);
+  for (int step = 0; step < 8 && self->status == BG_STATUS_OK; ++step) {
+    bg_step_result result = {.struct_size = sizeof result};
+    self->status = bg_trainer_step(trainer, images, labels, 1, &result);
+    self->losses[step] = result.loss;
+  }
+  if (self->status != BG_STATUS_OK) strncpy(self->message, bg_last_error_message(), sizeof self->message - 1);
+  bg_tensor_free(images);
+  bg_tensor_free(labels);
+  bg_trainer_free(trainer);
+  bg_model_free(model);
+  bg_config_free(config);
+  bg_context_free(context);
+  return NULL;
+}
+
+static void threads(void) {
+  enum { kThreads = 4 };
+  static stepping alone, together[kThreads];
+  pthread_t running[kThreads];
+  take_steps(&alone);
+  for (int i = 0; i < kThreads; ++i) CHECK(pthread_create(&running[i], NULL, take_steps, &together[i]) == 0);
+  for (int i = 0; i < kThreads; ++i) CHECK(pthread_join(running[i], NULL) == 0);
+  CHECK(alone.status == BG_STATUS_OK && alone.losses[7] < alone.losses[0]);
+  for (int i = 0; i < kThreads; ++i) {
+    if (together[i].status != BG_STATUS_OK) check_fail(__FILE__, __LINE__, "%s", together[i].message);
+    CHECK(memcmp(alone.losses, together[i].losses, sizeof alone.losses) == 0);
+  }
+}
+
 /* The gradient of a parameter, if it has one, and an Adam step with it. */
 static void update(bg_context* context, bg_tensor* parameter, bg_tensor* first, bg_tensor* second, int64_t step) {
   const bg_adam_params adam = {.struct_size = sizeof adam, .learning_rate = 0.01, .step = step};
@@ -374,6 +429,7 @@ static const struct {
               {"a_step_as_on_the_cpu", a_step_as_on_the_cpu},
               {"mixed_devices", mixed_devices},
               {"steps", steps},
+              {"threads", threads},
               {"a_loop_of_ones_own", a_loop_of_ones_own},
               {"from_training_to_a_model", from_training_to_a_model}};
 

@@ -110,9 +110,9 @@ double Distance(const std::vector<float>& a, const std::vector<float>& b) {
 
 // Sums in another order differ by some epsilons (1e-6 of a value), and where an activation lies that near to the middle
 // between two codes, it gets the other one: of some hundred thousand activations of a batch a few dozen at 8 bits, each
-// off by a 256th. That moves the loss by less than 1e-4 of it and a gradient by less than 1e-2 of its length; a wrong
-// formula or a lost term moves it by more.
-constexpr double kLossTolerance = 1e-4, kGradientTolerance = 1e-2;
+// off by a 256th. That moves the loss by less than 1e-5 of it and a gradient by less than 2e-2 of its length (a gate's
+// is a sum with much cancellation); a wrong formula or a lost term moves it by more.
+constexpr double kLossTolerance = 1e-5, kGradientTolerance = 2e-2;
 
 TEST_F(TrainParity, EachOfFiftyStepsFromTheSameState) {
   const Dataset data = Bars(25 * 32, 1);
@@ -162,12 +162,13 @@ std::vector<std::pair<double, double>> Curve(Context& context) {
   callbacks.epoch_end = [&](const EpochSummary& summary) {
     curve.emplace_back(summary.train_loss + summary.train_penalty, summary.test_accuracy);
   };
-  Trainer(network, Bars(12 * 32 - 5, 1), Bars(100, 2), Options(), {}, callbacks).Run();
+  Trainer(network, Bars(8 * 32 - 5, 1), Bars(100, 2), Options(), {}, callbacks).Run();
   return curve;
 }
 
 TEST_F(TrainParity, FreeRunningLossCurves) {
   const auto cpu = Curve(cpu_), gpu = Curve(*gpu_);
+  EXPECT_EQ(Curve(*gpu_), gpu) << "two runs on the GPU";
   ASSERT_EQ(cpu.size(), 5u);
   ASSERT_EQ(gpu.size(), 5u);
   for (size_t epoch = 0; epoch < cpu.size(); ++epoch) {
@@ -176,8 +177,6 @@ TEST_F(TrainParity, FreeRunningLossCurves) {
   }
   EXPECT_LT(gpu.back().first, gpu.front().first);
 }
-
-TEST_F(TrainParity, TwoRunsOnTheGpuGiveTheSameBits) { EXPECT_EQ(Curve(*gpu_), Curve(*gpu_)); }
 
 }  // namespace
 }  // namespace bitgate

@@ -56,13 +56,16 @@ std::string Promises(const Row& row) {
 }  // namespace
 
 std::string FormatRows(const std::vector<Row>& rows) {
-  size_t longest = 44;
-  for (const Row& row : rows) longest = std::max({longest, row.measured.size(), row.baseline.size()});
-  const int width = static_cast<int>(longest);
-  std::string table =
-      Format("%-*s %9s  %-*s %9s  %6s  %s\n", width, "measured", "ms", width, "baseline", "ms", "ratio", "promised");
+  size_t measured = 44, baseline = 44;
   for (const Row& row : rows) {
-    std::string line = Format("%-*s %9.3f  %-*s %9.3f  %6.2f  ", width, row.measured.c_str(), row.measured_ms, width,
+    measured = std::max(measured, row.measured.size());
+    baseline = std::max(baseline, row.baseline.size());
+  }
+  const int left = static_cast<int>(measured), right = static_cast<int>(baseline);
+  std::string table =
+      Format("%-*s %9s  %-*s %9s  %6s  %s\n", left, "measured", "ms", right, "baseline", "ms", "ratio", "promised");
+  for (const Row& row : rows) {
+    std::string line = Format("%-*s %9.3f  %-*s %9.3f  %6.2f  ", left, row.measured.c_str(), row.measured_ms, right,
                               row.baseline.c_str(), row.baseline_ms, row.measured_ms / row.baseline_ms) +
                        Promises(row);
     line.erase(line.find_last_not_of(' ') + 1);

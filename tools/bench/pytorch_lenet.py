@@ -25,8 +25,8 @@ def skip(reason):
 
 try:
     import torch
-except ImportError:
-    skip("no PyTorch")
+except ImportError as error:
+    skip(f"no PyTorch: {error}")
 
 
 class Step:

@@ -1,6 +1,10 @@
 """gpu_bundle: an archive that takes GPU tests, benchmarks and the program to a machine that has nothing else of ours."""
 
+load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
+
 def _gpu_bundle_impl(ctx):
+    if not ctx.attr._cuda[BuildSettingInfo].value:
+        fail("expected --config=cuda, for a bundle without kernels for a GPU has nothing to run on one")
     folder = ctx.actions.declare_directory(ctx.label.name)
     tests = [test[DefaultInfo].files_to_run.executable for test in ctx.attr.tests]
     beside = depset(transitive = [
@@ -46,6 +50,7 @@ gpu_bundle = rule(
         "srcs": attr.label_list(allow_files = True, doc = "What goes into the uppermost folder."),
         "tests": attr.label_list(doc = "Tests that take their device from BITGATE_TEST_DEVICE, and what lies beside them."),
         "tests_runfiles": attr.label_list(doc = "Targets of which only what lies beside them is wanted."),
+        "_cuda": attr.label(default = "//third_party/cuda:enable"),
         "_licence": attr.label(default = "//:LICENSE", allow_single_file = True),
         "_tool": attr.label(default = ":make_bundle", executable = True, cfg = "host"),
         "_version_header": attr.label(default = "//models/jobs:version.h", allow_single_file = True),

@@ -8,7 +8,7 @@ set -uo pipefail
 fail() { echo "bundle_test: $*"; exit 1; }
 
 archives=("$1"/*.tar.xz)
-[ ${#archives[@]} -eq 1 ] && [ -f "${archives[0]}" ] || fail "expected one archive, got ${archives[*]}"
+if [ ${#archives[@]} -ne 1 ] || [ ! -f "${archives[0]}" ]; then fail "expected one archive, got ${archives[*]}"; fi
 bytes=$(stat -Lc %s "${archives[0]}")
 echo "${archives[0]##*/}: $bytes bytes"
 [ "$bytes" -lt 40000000 ] || fail "expected less than 40 MB"
@@ -44,7 +44,7 @@ if [ $status -eq 3 ]; then
   [[ $last =~ ^0\ passed,\ 0\ failed,\ [0-9]+\ skipped$ ]] || fail "expected to skip all"
   grep -q '^SKIPPED  ops/op_list_test  no GPU: ' <<<"$output" || fail "expected a line for each test"
   [ $bench -eq 1 ] || fail "expected bench to end with status 1, got $bench"
-  cd "$bundle/tests"
+  cd "$bundle/tests" || fail "no folder of tests"
   BITGATE_TEST_DEVICE=cuda:0 ops/elementwise/elementwise_test >"$place/log" 2>&1
   [ $? -eq 1 ] || fail "expected a test without a GPU to fail, and not to crash"
   grep -q 'expected a GPU' "$place/log" || fail "expected a message about the GPU"
@@ -56,6 +56,23 @@ fi
 cd /
 "$bundle/train_mnist.sh" >/dev/null 2>&1
 [ $? -eq 2 ] || fail "expected status 2 without a folder of data"
-mkdir "$place/empty"
-"$bundle/train_mnist.sh" "$place/empty" "$place/out" 2>&1 | grep -q 'bitgate: ' || fail "expected a message about the data"
+
+# 16 images of noise, in the format of MNIST.
+data=$place/data
+mkdir "$data"
+for part in train t10k; do
+  { printf '\0\0\10\3\0\0\0\20\0\0\0\34\0\0\0\34'; head -c $((16 * 28 * 28)) /dev/urandom; } >"$data/$part-images-idx3-ubyte"
+  printf '\0\0\10\1\0\0\0\20\0\1\2\3\4\5\6\7\10\11\0\1\2\3\4\5' >"$data/$part-labels-idx1-ubyte"
+done
+output=$("$bundle/train_mnist.sh" "$data" "$place/out" --epochs=1 2>&1)
+trained=$?
+echo "$output"
+if [ $status -eq 3 ]; then
+  grep -q 'expected a GPU' <<<"$output" || fail "expected a message about the GPU"
+else
+  [ $trained -eq 0 ] || fail "expected training to end with status 0, got $trained"
+  for line in "test accuracy  [0-9.]* %, frozen" "relative BOPs  [0-9.]* %" "wall time  .* for 1 epochs"; do
+    grep -q "^$line" <<<"$output" || fail "expected a line $line"
+  done
+fi
 rm -rf "$place"

@@ -1,25 +1,28 @@
+# shellcheck shell=bash
 # Sourced by the scripts beside it: finds what the programs of this folder need on this machine.
 bundle=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 python=${PYTHON:-python3}
 
-# Folders for the loader, of our programs alone.
+# Folders for our programs alone, separated by colons: that the loader looks into first, and that have CUDA's libraries.
 loader_folders=
-cuda_folders=
+cuda_folders=${BITGATE_CUDA_LIBRARIES:-}
+
+# "$1:$2", or the one that is not empty.
+join() { echo "$1${1:+${2:+:}}$2"; }
 
 # A program of the bundle.
 run() {
-  env LD_LIBRARY_PATH="$loader_folders${LD_LIBRARY_PATH:-}" \
-    BITGATE_CUDA_LIBRARIES="${BITGATE_CUDA_LIBRARIES:-}$cuda_folders" "$@"
+  env LD_LIBRARY_PATH="$(join "$loader_folders" "${LD_LIBRARY_PATH:-}")" BITGATE_CUDA_LIBRARIES="$cuda_folders" "$@"
 }
 
 # Whether the loader will find the file, or our programs where they look.
 is_found() {
   local folder folders
-  IFS=: read -ra folders <<<"${BITGATE_CUDA_LIBRARIES:-}:${LD_LIBRARY_PATH:-}:${CUDA_PATH:-}/lib64:/usr/local/cuda/lib64"
+  IFS=: read -ra folders <<<"$cuda_folders:${LD_LIBRARY_PATH:-}:${CUDA_PATH:-}/lib64:/usr/local/cuda/lib64"
   for folder in "${folders[@]}"; do
     [ -z "$folder" ] || [ ! -e "$folder/$1" ] || return 0
   done
-  { ldconfig -p || /sbin/ldconfig -p; } 2>/dev/null | grep -q "[[:space:]]$1 "
+  grep -q "[[:space:]]$1 " <<<"$(PATH=$PATH:/sbin ldconfig -p 2>/dev/null)"
 }
 
 # The folders of NVIDIA's libraries in the packages of a Python, as PyTorch brings them.
@@ -31,24 +34,22 @@ END
 }
 
 find_cuda_libraries() {
-  local file folders
-  for file in libcudnn.so.9 libcublasLt.so.13; do
-    is_found "$file" && continue
-    folders=$(python_folders)
-    if [ -n "$folders" ]; then
-      # For the libraries that they open in turn as well.
-      cuda_folders=:$folders
-      loader_folders=$folders:
-    fi
-    LD_LIBRARY_PATH=$loader_folders${LD_LIBRARY_PATH:-} is_found "$file" ||
-      echo "$file is neither where the loader looks nor in a package of $python; BITGATE_CUDA_LIBRARIES may name its folder"
+  local file folders missing=''
+  for file in libcudnn.so.9 libcublasLt.so.13; do is_found "$file" || missing+=" $file"; done
+  [ -n "$missing" ] || return 0
+  folders=$(python_folders) || folders=
+  cuda_folders=$(join "$cuda_folders" "$folders")
+  loader_folders=$folders  # for the libraries that they open in turn
+  for file in $missing; do
+    is_found "$file" || echo "$file: not where the loader looks, nor in a package of $python; name its folder in" \
+      "LD_LIBRARY_PATH or BITGATE_CUDA_LIBRARIES"
   done
 }
 
 # The C++ library is the machine's, unless that one is older than our programs want.
 choose_cpp_library() {
   run "$bundle/bin/bitgate" version >/dev/null 2>&1 && return
-  loader_folders=$bundle/lib/fallback:$loader_folders
+  loader_folders=$(join "$bundle/lib/fallback" "$loader_folders")
   run "$bundle/bin/bitgate" version >/dev/null || exit 1
 }
 

@@ -113,7 +113,7 @@ run_test() {
   [ -z "$sanitizer" ] || grep -h 'SUMMARY\|Sanitizer error\|Error: ' "$log.$sanitizer" 2>/dev/null | sed 's/^/           /'
   if [ "$failed" -gt 0 ]; then
     grep -E '^\[  FAILED  \] .* \([0-9]+ ms\)$|^FAILED ' "$log" | sed 's/^/           /'
-    [ $status -lt 124 ] && [ -z "$sanitizer" ] || tail -n 5 "$log" | sed 's/^/         | /'
+    if [ $status -ge 124 ] || [ "$passed" -eq 0 ]; then tail -n 5 "$log" | sed 's/^/         | /'; fi
     [ $status -ne 86 ] || head -n 40 "$log.$sanitizer" | sed 's/^/         | /'
   fi
   all_passed=$((all_passed + passed)) all_failed=$((all_failed + failed)) all_skipped=$((all_skipped + skipped))
