@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets the machine up, runs every test on the processor, those of the C interface again under sanitizers, checks the
-# format, compiles the CUDA targets (for one architecture, where a toolkit is found), and ends with the line
-# `N passed, N failed, N skipped`.
+# format; where a CUDA toolkit is found, runs the tests that serve any device on an emulated GPU and compiles the CUDA
+# targets (for one architecture); and ends with the line `N passed, N failed, N skipped`.
 #
 # What is counted: each GoogleTest case and each case of a C test is one, each time that it runs; every other test
 # target is one; a test target that does not build or crashes is one failure; the format check and the CUDA build are
@@ -47,6 +47,8 @@ if tools/dev/format.sh --check; then passed=$((passed + 1)); else failed=$((fail
 has_cuda_toolkit() { [ -x "${CUDA_PATH:-}/bin/nvcc" ] || [ -x /usr/local/cuda/bin/nvcc ]; }
 
 if has_cuda_toolkit; then
+  run_tests "$@" --config=cuda_emulated --test_env=BITGATE_TEST_DEVICE=cuda:0 --build_tests_only \
+    --test_tag_filters=gpu //...
   targets=$(bazel query --noshow_progress 'attr("tags", "\bcuda\b", //...)' 2>/dev/null)
   say "bazel build --config=cuda, $(wc -w <<<"$targets") targets"
   # Unquoted on purpose: one label a word.
@@ -56,7 +58,8 @@ if has_cuda_toolkit; then
     failed=$((failed + 1))
   fi
 else
-  say "SKIPPED: the CUDA build, for there is no toolkit in \$CUDA_PATH or /usr/local/cuda"
-  skipped=$((skipped + 1))
+  say "SKIPPED: the tests on an emulated GPU, for there is no CUDA toolkit in \$CUDA_PATH or /usr/local/cuda"
+  say "SKIPPED: the CUDA build, for the same reason"
+  skipped=$((skipped + 2))
 fi
 finish

@@ -39,7 +39,9 @@ struct Gpu {
     BG_CHECK_CUDA(cudaStreamCreateWithFlags(&compute, cudaStreamNonBlocking));
     BG_CHECK_CUDA(cudaStreamCreateWithFlags(&upload, cudaStreamNonBlocking));
   }
+  // A tensor may outlive it: what has been queued on it is to be done before anybody has another stream.
   ~Gpu() {
+    if (compute != nullptr) cudaStreamSynchronize(compute);
     if (compute != nullptr) cudaStreamDestroy(compute);
     if (upload != nullptr) cudaStreamDestroy(upload);
   }
@@ -189,6 +191,12 @@ class CudaBackend : public Backend {
   bool capturing_ = false;
 };
 
+bool IsPinned(const void* memory) {
+  cudaPointerAttributes attributes = {};
+  if (cudaPointerGetAttributes(&attributes, memory) != cudaSuccess) cudaGetLastError();
+  return attributes.type == cudaMemoryTypeHost;
+}
+
 void CudaBackend::CopyFromHost(void* target, const void* source, size_t bytes) {
   if (bytes == 0) return;
   Activate();
@@ -200,8 +208,9 @@ void CudaBackend::CopyFromHost(void* target, const void* source, size_t bytes) {
     return;
   }
   RefuseInCapture("a copy from the host");
-  // Pageable memory is staged by the driver before the call returns, so `source` may be reused at once.
+  // Pageable memory is staged by the driver before the call returns; pinned memory is read when the copy's turn comes.
   BG_CHECK_CUDA(cudaMemcpyAsync(target, source, bytes, cudaMemcpyHostToDevice, gpu_->compute));
+  if (IsPinned(source)) BG_CHECK_CUDA(cudaStreamSynchronize(gpu_->compute));
 }
 
 cudaGraph_t CudaBackend::EndCapture() {

@@ -53,6 +53,17 @@ TEST_F(Gpu, CopiesOfAnySizeGoThereAndBack) {
   EXPECT_TRUE(ToHost<float>(*context_, FromHost<float>(*context_, {}, {0})).empty());
 }
 
+TEST_F(Gpu, PinnedMemoryMayBeReusedAtOnceAfterCopyFromHost) {
+  constexpr int64_t kSize = 5000;
+  const Storage pinned(backend().host_pool(), kSize * sizeof(float));
+  float* const source = static_cast<float*>(pinned.data());
+  std::fill(source, source + kSize, 3.0f);
+  const Tensor target = Empty(*context_, {kSize});
+  backend().CopyFromHost(target.raw_data(), source, kSize * sizeof(float));
+  std::fill(source, source + kSize, 4.0f);
+  EXPECT_EQ(ToHost<float>(*context_, target), std::vector<float>(kSize, 3.0f));
+}
+
 TEST_F(Gpu, LanesWaitWhereMarkersSaySo) {
   constexpr int64_t kSize = 50000;
   constexpr size_t kBytes = kSize * sizeof(float);
