@@ -3,7 +3,10 @@
 load("//tools/bazel:cuda.bzl", "bg_cuda_library")
 load("//tools/bazel:isa.bzl", "bg_isa_library")
 
-def bg_test(name, srcs, deps = [], size = "small", **kwargs):
+# What packs tests for machines without Bazel.
+_PACKERS = ["//tools/dev:__pkg__"]
+
+def bg_test(name, srcs, deps = [], size = "small", visibility = _PACKERS, **kwargs):
     """A cc_test on GoogleTest, with its main(). Other arguments are cc_test's.
 
     Args:
@@ -11,12 +14,14 @@ def bg_test(name, srcs, deps = [], size = "small", **kwargs):
       srcs: the sources.
       deps: the libraries under test; //third_party/gtest is added.
       size: one core and a minute unless said otherwise.
+      visibility: of the packages that pack tests unless said otherwise.
       **kwargs: passed to cc_test.
     """
     native.cc_test(
         name = name,
         srcs = srcs,
         size = size,
+        visibility = visibility,
         deps = deps + ["//third_party/gtest"],
         **kwargs
     )
