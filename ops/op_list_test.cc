@@ -20,7 +20,7 @@ namespace {
 using testing::Forward;
 using testing::RandomTensor;
 
-enum class Bits { kSame, kRounded };
+enum class Bits { kSame, kSameElements, kRounded };
 enum class GradientKind { kNone, kDerivative, kOwnFormula };
 
 struct ListedOp {
@@ -209,12 +209,23 @@ TEST(OpList, EveryHeaderDeclaresItsOp) {
   }
 }
 
+// The op's own test has TEST(<name>, ...<about>...).
+void ExpectOwnTest(const ListedOp& op, const std::string& about) {
+  const std::string test = op.header.substr(0, op.header.size() - 2) + "_test.cc";
+  EXPECT_TRUE(std::regex_search(ReadFile(test), std::regex("TEST\\(" + op.name + ", \\w*" + about)))
+      << test << ": expected TEST(" << op.name << ", ..." << about << "...)";
+}
+
 TEST(OpList, EveryGradientByFormulaHasItsOwnTest) {
   for (const ListedOp& op : ListedOps()) {
-    if (op.gradient != GradientKind::kOwnFormula) continue;
-    const std::string test = op.header.substr(0, op.header.size() - 2) + "_test.cc";
-    EXPECT_TRUE(std::regex_search(ReadFile(test), std::regex("TEST\\(" + op.name + ", \\w*Gradient")))
-        << test << ": expected TEST(" << op.name << ", ...Gradient...)";
+    if (op.gradient == GradientKind::kOwnFormula) ExpectOwnTest(op, "Gradient");
+  }
+}
+
+TEST(OpList, EveryClaimOfTheSameBitsHasATest) {
+  for (const ListedOp& op : ListedOps()) {
+    const bool has_case = op.bits == Bits::kSame && op.gradient == GradientKind::kDerivative;
+    if (op.bits != Bits::kRounded && !has_case) ExpectOwnTest(op, "SameBits");
   }
 }
 

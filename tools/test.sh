@@ -57,6 +57,8 @@ if has_cuda_toolkit; then
   else
     failed=$((failed + 1))
   fi
+  # What links all of it, and skips visibly where there is no GPU.
+  run_tests "$@" --config=cuda --config=cuda_ci //tools/dev:bundle_test
 else
   say "SKIPPED: the tests on an emulated GPU, for there is no CUDA toolkit in \$CUDA_PATH or /usr/local/cuda"
   say "SKIPPED: the CUDA build, for the same reason"

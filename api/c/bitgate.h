@@ -111,9 +111,9 @@ BG_API void bg_context_free(bg_context* context);
 BG_API bg_status bg_context_device(bg_context* context, const char** device);
 /** The device by its maker's name. */
 BG_API bg_status bg_context_device_name(bg_context* context, const char** name);
-/** How products and convolutions of this context compute from now on, backwards too: "float32" (as at first) or, on
- * GPUs, "tf32" or "bfloat16": their inputs are rounded so, their sums are float32. ::BG_STATUS_UNSUPPORTED_DEVICE where
- * the device cannot. */
+/** How products and convolutions of this context compute from now on, backwards too: "float32" (as at first);
+ * "bfloat16", on GPUs and on processors with AVX-512 BF16 or AMX; "tf32", on GPUs. Their inputs are rounded so, their
+ * sums are float32. ::BG_STATUS_UNSUPPORTED_DEVICE where the device cannot. */
 BG_API bg_status bg_context_set_compute(bg_context* context, const char* compute);
 /** "float32", "tf32" or "bfloat16". */
 BG_API bg_status bg_context_compute(bg_context* context, const char** compute);
@@ -287,6 +287,24 @@ typedef struct bg_fixed_quantizer {
 /** x any shape; range [1], the current range end; keep [x.dims[0]], 1 or 0 (pruned), or NULL. */
 BG_API bg_status bg_fixed_quantize(bg_context* context, bg_tensor* x, bg_tensor* range, bg_tensor* keep,
                                    const bg_fixed_quantizer* quantizer, bg_tensor** y);
+
+/** BSQ's weights of bit planes (arXiv 2102.10462, section 3.1): scale * Q(u), u = sum of (P_b - M_b) 2^(bits - 1 - b) /
+ * (2^bits - 1), rounded to codes of -(2^bits - 1) to 2^bits - 1. planes [2 bits or more, elements...]: P and then M, the
+ * most significant first; scale [1]; bits 1 to 8. `row` has the result's shape and as many elements as a row of planes,
+ * and its values are never read: it takes the gradient of u. That of a plane, which gets none here, is it times
+ * 2^(bits - 1 - b) / (2^bits - 1), for M negative. */
+BG_API bg_status bg_bsq_weight(bg_context* context, bg_tensor* planes, bg_tensor* row, bg_tensor* scale, int32_t bits,
+                               bg_tensor** y);
+/** weight times the sum over b of the norm of (P_b, M_b), a scalar; and its gradient by the planes, as what each row is
+ * to be multiplied by: decay [2 bits]. Nothing is recorded. */
+BG_API bg_status bg_bsq_group_lasso(bg_context* context, bg_tensor* planes, int32_t bits, double weight,
+                                    bg_tensor** penalty, bg_tensor** decay);
+/** BSQ's activations: x clipped to [0, alpha], then to the nearest of 2^bits - 1 steps up to `largest`. x any shape;
+ * alpha [1] (PACT), or NULL for 6 (ReLU6); largest [1], a constant, or NULL for bg_bsq_largest(); bits 1 to 16. */
+BG_API bg_status bg_bsq_activation(bg_context* context, bg_tensor* x, bg_tensor* alpha, bg_tensor* largest,
+                                   int32_t bits, bg_tensor** y);
+/** The largest element of x clipped to [0, alpha], a scalar; alpha as above. Nothing is recorded. */
+BG_API bg_status bg_bsq_largest(bg_context* context, bg_tensor* x, bg_tensor* alpha, bg_tensor** y);
 
 /** In bg_gate_site, instead of the offset of a gate's parameter: it has none and stays open. */
 #define BG_GATE_OPEN (-1)

@@ -1,5 +1,8 @@
 #include "api/c/run_op.h"
 #include "ops/quant/bayesian_bits/bayesian_bits.h"
+#include "ops/quant/bsq/bsq_activation.h"
+#include "ops/quant/bsq/bsq_group_lasso.h"
+#include "ops/quant/bsq/bsq_weight.h"
 #include "ops/quant/fixed/fixed_quantize.h"
 #include "ops/quant/gates/gates.h"
 #include "ops/quant/noise/noise.h"
@@ -70,7 +73,11 @@ FixedQuantizer QuantizerOf(const bg_fixed_quantizer* quantizer) {
 }  // namespace bitgate::c
 
 using bitgate::Context;
+using bitgate::c::Guard;
 using bitgate::c::LayoutOf;
+using bitgate::c::NewTensor;
+using bitgate::c::OpCall;
+using bitgate::c::Require;
 using bitgate::c::RunOp;
 using bitgate::c::Tensors;
 
@@ -90,6 +97,42 @@ bg_status bg_fixed_quantize(bg_context* context, bg_tensor* x, bg_tensor* range,
                [&](Context& context, const Tensors& operands) {
                  return bitgate::FixedQuantize(context, operands[0], operands[1], operands[2],
                                                bitgate::c::QuantizerOf(quantizer));
+               });
+}
+
+bg_status bg_bsq_weight(bg_context* context, bg_tensor* planes, bg_tensor* row, bg_tensor* scale, int32_t bits,
+                        bg_tensor** y) {
+  return RunOp("bg_bsq_weight", context, {{"planes", planes}, {"row", row}, {"scale", scale}}, y,
+               [&](Context& context, const Tensors& operands) {
+                 return bitgate::BsqWeight(context, operands[0], operands[1], operands[2], bits);
+               });
+}
+
+bg_status bg_bsq_group_lasso(bg_context* context, bg_tensor* planes, int32_t bits, double weight, bg_tensor** penalty,
+                             bg_tensor** decay) {
+  return Guard([&] {
+    OpCall call("bg_bsq_group_lasso", context, {{"planes", planes}});
+    Require("bg_bsq_group_lasso", "penalty", penalty);
+    Require("bg_bsq_group_lasso", "decay", decay);
+    const bitgate::BsqLasso lasso = bitgate::BsqGroupLasso(call.context(), call.Values()[0], bits, weight);
+    auto value = std::unique_ptr<bg_tensor>(NewTensor(bitgate::api::NewVariable(lasso.penalty)));
+    *decay = NewTensor(bitgate::api::NewVariable(lasso.decay));
+    *penalty = value.release();
+  });
+}
+
+bg_status bg_bsq_activation(bg_context* context, bg_tensor* x, bg_tensor* alpha, bg_tensor* largest, int32_t bits,
+                            bg_tensor** y) {
+  return RunOp("bg_bsq_activation", context, {{"x", x}, {"alpha", alpha, true}, {"largest", largest, true}}, y,
+               [&](Context& context, const Tensors& operands) {
+                 return bitgate::BsqActivation(context, operands[0], operands[1], operands[2], bits);
+               });
+}
+
+bg_status bg_bsq_largest(bg_context* context, bg_tensor* x, bg_tensor* alpha, bg_tensor** y) {
+  return RunOp("bg_bsq_largest", context, {{"x", x}, {"alpha", alpha, true}}, y,
+               [&](Context& context, const Tensors& operands) {
+                 return bitgate::BsqLargest(context, operands[0], operands[1]);
                });
 }
 

@@ -11,12 +11,23 @@ namespace bitgate {
 // The random stream that shuffles draw from; the step of their key is the epoch.
 constexpr uint32_t kShuffleStream = 0x53485546;  // "SHUF"
 
+// Of images of a data set: padded with `pad` zeros (black) on every side and cut to their size at a random place, then,
+// with `flip`, mirrored left to right or not. It is the raw pixels that this happens to, before preprocessing. What
+// happens is a function of seed, epoch and the image's number (ops/data/augment_math.h).
+struct AugmentationOptions {
+  int64_t pad = 0;
+  bool flip = false;
+
+  bool any() const { return pad != 0 || flip; }
+};
+
 struct LoaderOptions {
   int64_t batch_size = 0;
   bool shuffle = false;
-  uint64_t seed = 0;       // of the shuffle
-  bool drop_last = false;  // leave out a last batch that would be smaller than batch_size
-  int prefetch = 2;        // batches made ahead of the one in use
+  uint64_t seed = 0;                   // of the shuffle and the augmentation
+  bool drop_last = false;              // leave out a last batch that would be smaller than batch_size
+  int prefetch = 2;                    // batches made ahead of the one in use
+  AugmentationOptions augmentation{};  // for training alone
 };
 
 // Batch i of an epoch holds images order[First(i)] .. order[First(i) + SizeOf(i) - 1], whoever makes it.

@@ -2,15 +2,14 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <filesystem>
 #include <iomanip>
 #include <new>
 #include <sstream>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "models/data/byte_file.h"
+#include "models/data/folder.h"
 #include "runtime/base/error.h"
 
 namespace bitgate {
@@ -18,6 +17,10 @@ namespace {
 
 // A magic number is 0, 0, the element type (8: unsigned byte), the number of dimensions.
 constexpr uint32_t kLabels = 0x00000801, kGrayImages = 0x00000803, kColorImages = 0x00000804;
+
+std::vector<uint32_t> ImageMagics() { return {kGrayImages, kColorImages}; }
+
+const char* Prefix(Split split) { return split == Split::kTrain ? "train" : "t10k"; }
 
 struct IdxArray {
   std::string path;
@@ -102,27 +105,23 @@ IdxArray ReadIdx(const std::string& path, const std::vector<uint32_t>& magics) t
   throw ResourceExhausted(path, ": expected to fit in memory, got more data than there is memory");
 }
 
-void CheckFolder(const std::string& folder) {
-  std::error_code error;
-  if (std::filesystem::is_directory(folder, error)) return;
-  const bool exists = std::filesystem::exists(folder, error);
-  throw NotFound("idx: expected a folder with IDX files, got ", folder,
-                 exists ? ", which is not a folder" : ", which does not exist");
-}
-
-// The path of the first of `stem`-idxR-ubyte, `stem`.idxR-ubyte, each with and without .gz, that is a file.
-std::string FindFile(const std::string& folder, const std::string& stem, const std::vector<uint32_t>& magics) {
-  std::string tried;
+// `stem`-idxR-ubyte and `stem`.idxR-ubyte.
+std::vector<std::string> FileNames(const std::string& stem, const std::vector<uint32_t>& magics) {
+  std::vector<std::string> names;
   for (uint32_t magic : magics) {
     for (const char* separator : {"-", "."}) {
-      const std::string name = stem + separator + "idx" + std::to_string(magic & 0xff) + "-ubyte";
-      tried += (tried.empty() ? "" : ", ") + name;
-      for (const char* ending : {"", ".gz"}) {
-        const std::filesystem::path path = std::filesystem::path(folder) / (name + ending);
-        std::error_code error;
-        if (std::filesystem::is_regular_file(path, error)) return path.string();
-      }
+      names.push_back(stem + separator + "idx" + std::to_string(magic & 0xff) + "-ubyte");
     }
+  }
+  return names;
+}
+
+std::string FindFile(const std::string& folder, const std::string& stem, const std::vector<uint32_t>& magics) {
+  std::string tried;
+  for (const std::string& name : FileNames(stem, magics)) {
+    const std::string path = FindPlainOrGzip(folder, name);
+    if (!path.empty()) return path;
+    tried += (tried.empty() ? "" : ", ") + name;
   }
   throw NotFound("idx: expected one of ", tried, " (each also with .gz) in ", folder, ", got none of them");
 }
@@ -139,14 +138,24 @@ std::vector<int32_t> CheckLabels(const IdxArray& labels, int num_classes) {
 
 }  // namespace
 
+bool IsIdxFolder(const std::string& folder) {
+  for (const Split split : {Split::kTrain, Split::kTest}) {
+    std::vector<std::string> names = FileNames(std::string(Prefix(split)) + "-images", ImageMagics());
+    for (const std::string& name : FileNames(std::string(Prefix(split)) + "-labels", {kLabels})) names.push_back(name);
+    for (const std::string& name : names) {
+      if (!FindPlainOrGzip(folder, name).empty()) return true;
+    }
+  }
+  return false;
+}
+
 Dataset LoadIdx(const std::string& folder, Split split, int num_classes) {
-  CheckFolder(folder);
-  const std::string prefix = split == Split::kTrain ? "train" : "t10k";
-  const std::vector<uint32_t> image_magics = {kGrayImages, kColorImages}, label_magics = {kLabels};
-  const std::string images_path = FindFile(folder, prefix + "-images", image_magics);
-  const std::string labels_path = FindFile(folder, prefix + "-labels", label_magics);
-  IdxArray images = ReadIdx(images_path, image_magics);
-  const IdxArray labels = ReadIdx(labels_path, label_magics);
+  CheckFolder("idx", "IDX files", folder);
+  const std::string prefix = Prefix(split);
+  const std::string images_path = FindFile(folder, prefix + "-images", ImageMagics());
+  const std::string labels_path = FindFile(folder, prefix + "-labels", {kLabels});
+  IdxArray images = ReadIdx(images_path, ImageMagics());
+  const IdxArray labels = ReadIdx(labels_path, {kLabels});
   if (images.dimensions[0] != labels.dimensions[0]) {
     throw InvalidArgument("idx: expected as many labels as images, got ", images.dimensions[0], " images in ",
                           images_path, " and ", labels.dimensions[0], " labels in ", labels_path);

@@ -8,6 +8,9 @@
 
 namespace bitgate {
 
+// Whether one of the files that LoadIdx reads is in it.
+bool IsIdxFolder(const std::string& folder);
+
 // Loads `folder`/train-images-idx3-ubyte and train-labels-idx1-ubyte, or t10k-... for the test set. Each file may be
 // plain or gzip (with or without .gz at the end of its name), and may have a dot before "idx" in place of the dash.
 // Images are unsigned bytes of any height and width: idx3 (magic 0x00000803: count, height, width) with one channel, or

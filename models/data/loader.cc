@@ -4,9 +4,19 @@
 #include <system_error>
 #include <utility>
 
+#include "models/data/augment.h"
 #include "runtime/base/error.h"
 
 namespace bitgate {
+namespace {
+
+std::unique_ptr<const Source> MakeSource(const Dataset& dataset, const PreprocessingOptions& preprocessing,
+                                         const LoaderOptions& options) {
+  if (options.augmentation.any()) return std::make_unique<AugmentedSource>(dataset, preprocessing, options);
+  return std::make_unique<DatasetSource>(dataset, preprocessing);
+}
+
+}  // namespace
 
 Loader::Loader(std::unique_ptr<const Source> source, const LoaderOptions& options, std::shared_ptr<Pool> memory)
     : source_(std::move(source)), batching_(source_->size(), options) {
@@ -20,7 +30,7 @@ Loader::Loader(std::unique_ptr<const Source> source, const LoaderOptions& option
 
 Loader::Loader(const Dataset& dataset, const PreprocessingOptions& preprocessing, const LoaderOptions& options,
                std::shared_ptr<Pool> memory)
-    : Loader(std::make_unique<DatasetSource>(dataset, preprocessing), options, std::move(memory)) {}
+    : Loader(MakeSource(dataset, preprocessing, options), options, std::move(memory)) {}
 
 Loader::~Loader() { StopThread(); }
 

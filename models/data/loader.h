@@ -33,7 +33,9 @@ struct Batch {
 // are fewer, that is allocated at once and reused. One caller at a time; the thread is the loader's own business.
 class Loader {
  public:
-  // Batches are in `memory`; null: the system's. Throws what Batching throws, ResourceExhausted when memory is out.
+  // Batches are in `memory`; null: the system's. A source of one's own sees to its augmentation itself, a data set's
+  // images get that of the options. Throws what Batching, Preprocessor and AugmentationOf throw, ResourceExhausted when
+  // memory is out.
   Loader(std::unique_ptr<const Source> source, const LoaderOptions& options, std::shared_ptr<Pool> memory = nullptr);
   Loader(const Dataset& dataset, const PreprocessingOptions& preprocessing, const LoaderOptions& options,
          std::shared_ptr<Pool> memory = nullptr);

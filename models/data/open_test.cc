@@ -34,12 +34,13 @@ TEST(OpenTest, NamesThePackageThatIsMissing) {
   }
 }
 
-TEST(OpenTest, PathIsAFolderOfIdxFiles) {
+TEST(OpenTest, PathIsAFolder) {
   try {
     OpenDataset("/nowhere/mnist", Split::kTrain);
     FAIL();
   } catch (const Error& error) {
-    EXPECT_STREQ(error.what(), "idx: expected a folder with IDX files, got /nowhere/mnist, which does not exist");
+    EXPECT_STREQ(error.what(),
+                 "data: expected a folder with IDX or CIFAR files, got /nowhere/mnist, which does not exist");
   }
 }
 

@@ -1,7 +1,7 @@
 // What a loader reads: images by index, ready for the network.
 //
-// The seam for what is not a plain array: a folder of encoded images, or augmentation wrapped around another source,
-// is one more class here and leaves the loader as it is.
+// The seam for what is not a plain array: a folder of encoded images is one more class, as augmentation is (augment.h),
+// and leaves the loader as it is.
 #ifndef BITGATE_MODELS_DATA_SOURCE_H_
 #define BITGATE_MODELS_DATA_SOURCE_H_
 

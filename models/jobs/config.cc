@@ -5,6 +5,8 @@
 #include "google/protobuf/io/tokenizer.h"
 #include "google/protobuf/text_format.h"
 #include "google/protobuf/util/message_differencer.h"
+#include "models/data/batching.h"
+#include "models/graph/dims.h"
 #include "models/graph/first_error.h"
 #include "models/jobs/suggest.h"
 #include "models/zoo/zoo.h"
@@ -152,6 +154,14 @@ void CheckRange(const char* name, int64_t value, int64_t low, int64_t high) {
   }
 }
 
+AugmentationOptions MakeAugmentation(const AugmentationConfig& config) { return {config.pad(), config.flip()}; }
+
+void CheckAugmentation(const AugmentationOptions& augmentation, const Dims& input) {
+  // Where the network takes an image as a flat vector, only the data know its height and width.
+  const int64_t end = input.size() == 3 ? std::min(input[0], input[1]) : int64_t{1} << 20;
+  CheckRange("training.augmentation.pad", augmentation.pad, 0, end - 1);
+}
+
 }  // namespace
 
 Config ParseConfig(const std::string& text, const std::string& where) {
@@ -254,10 +264,14 @@ Config ForFineTuning(const Config& trained, const Config& asked) {
   if (asked.has_evaluation()) *config.mutable_evaluation() = asked.evaluation();
   if (asked.training().has_batch_size()) config.mutable_training()->set_batch_size(asked.training().batch_size());
   if (asked.training().has_seed()) config.mutable_training()->set_seed(asked.training().seed());
+  if (asked.training().has_augmentation()) {
+    *config.mutable_training()->mutable_augmentation() = asked.training().augmentation();
+  }
   const std::string difference = Difference(config, asked);
   if (difference.empty()) return config;
-  throw InvalidArgument("fine-tuning: expected settings of fine_tune, evaluation, training.batch_size and ",
-                        "training.seed alone, for the network is trained already, got another: ", difference);
+  throw InvalidArgument(
+      "fine-tuning: expected settings of fine_tune, evaluation, training.batch_size, ",
+      "training.seed and training.augmentation alone, for the network is trained already, got another: ", difference);
 }
 
 void Check(const Config& config) {
@@ -268,10 +282,12 @@ void Check(const Config& config) {
 void CheckEpochs(const Config& config) { CheckRange("training.epochs", config.training().epochs(), 1, 1000000); }
 
 void CheckButEpochs(const Config& config) {
-  MakeMethod(BuildGraph(config), config.quantizer());
+  const Graph graph = BuildGraph(config);
+  MakeMethod(graph, config.quantizer());
   const TrainerOptions options = MakeTrainerOptions(config);
   if (options.gates.epochs != 0) CheckEpochs(config);
   CheckRange("training.batch_size", options.batch_size, 1, 1 << 20);
+  CheckAugmentation(MakeAugmentation(config.training().augmentation()), graph.input_shape());
   CheckRange("fine_tune.epochs", options.fine_tune.epochs, 0, 1000000);
   CheckRange("evaluation.batch_size", options.evaluation_batch_size, 1, 1 << 20);
   CheckGroupOptions("training.weights", options.gates.weights);

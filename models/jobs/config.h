@@ -42,7 +42,8 @@ TrainerOptions MakeTrainerOptions(const Config& config);
 std::string Difference(const Config& first, const Config& second);
 
 // The configuration of fine-tuning a network that was trained with `trained`: that, but fine_tune, evaluation and
-// training's batch_size and seed as in `asked`. Throws InvalidArgument if `asked` differs in anything else.
+// training's batch_size, seed and augmentation as in `asked`. Throws InvalidArgument if `asked` differs in anything
+// else.
 Config ForFineTuning(const Config& trained, const Config& asked);
 
 // Whether everything in it is known and in range, before data is read. Throws InvalidArgument.

@@ -46,6 +46,17 @@ TEST(ConfigTest, SettingsReachFieldsOfEveryKind) {
   EXPECT_EQ(Set("training.weights.kind", "SGD").training().weights().kind(), OptimizerConfig::SGD);
 }
 
+TEST(ConfigTest, Augmentation) {
+  const Config config = ParseConfig("training { augmentation { pad: 4 flip: true } }", "r");
+  EXPECT_EQ(config.training().augmentation().pad(), 4);
+  EXPECT_TRUE(config.training().augmentation().flip());
+  EXPECT_EQ(Set("training.augmentation.pad", "2").training().augmentation().pad(), 2);
+  EXPECT_THAT(SettingNames(), AllOf(Contains("training.augmentation.pad"), Contains("training.augmentation.flip")));
+  EXPECT_EQ(Difference(Set("training.augmentation.flip", "false"), Set("training.seed", "1")), "");
+  EXPECT_THAT(Difference(Set("training.augmentation.pad", "2"), config),
+              HasSubstr("training.augmentation.pad: 2 -> 4"));
+}
+
 TEST(ConfigTest, AListIsReplacedWhole) {
   Config config = Set("quantizer.initially_closed_bits", "16,32");
   EXPECT_THAT(config.quantizer().initially_closed_bits(), ::testing::ElementsAre(16, 32));
@@ -84,6 +95,10 @@ TEST(ConfigTest, CheckNamesWhatIsOutOfRange) {
   };
   EXPECT_THAT(check("training.epochs", "0"), HasSubstr("training.epochs: expected a whole number from 1"));
   EXPECT_THAT(check("training.batch_size", "-1"), HasSubstr("training.batch_size"));
+  EXPECT_THAT(check("training.augmentation.pad", "27"), HasSubstr("nothing was thrown"));
+  EXPECT_THAT(check("training.augmentation.pad", "28"),
+              HasSubstr("training.augmentation.pad: expected a whole number from 0 to 27, got 28"));
+  EXPECT_THAT(check("training.augmentation.pad", "-1"), HasSubstr("training.augmentation.pad"));
   EXPECT_THAT(check("training.weights.learning_rate", "-1"), HasSubstr("training.weights"));
   EXPECT_THAT(check("training.weights.schedule.step_factor", "2"), HasSubstr("training.weights: expected step_factor"));
   EXPECT_THAT(MessageOf([] {
@@ -126,6 +141,7 @@ TEST(ConfigTest, FineTuningTakesOverWhatItReadsAndRefusesTheRest) {
   for (const auto& [path, value] : std::vector<std::pair<std::string, std::string>>{{"fine_tune.epochs", "3"},
                                                                                     {"training.batch_size", "17"},
                                                                                     {"training.seed", "5"},
+                                                                                    {"training.augmentation.pad", "2"},
                                                                                     {"evaluation.batch_size", "9"}}) {
     Apply({path, value, "--" + path}, &asked);
   }

@@ -182,6 +182,7 @@ void Network::Load(const std::map<std::string, Tensor>& tensors, const std::stri
   for (const auto& [name, tensor] : tensors) given[name] = OnHost(context_, tensor);
   CheckValues(given);
   method_->LoadState(method_state);
+  ++revision_;
   for (const auto& [name, tensor] : mine) {
     context_.backend().CopyFromHost(tensor.raw_data(), given.at(name).raw_data(),
                                     static_cast<size_t>(tensor.size()) * sizeof(float));

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "models/data/augment.h"
 #include "models/data/host_array.h"
 #include "models/data/loader.h"
 #include "models/graph/dims.h"
@@ -172,6 +173,7 @@ class ResidentFeed : public Feeder::Feed {
   ResidentFeed(Context& context, const Graph& graph, const Dataset& dataset, const LoaderOptions& options)
       : context_(context),
         batching_(dataset.size(), options),
+        augmentation_(AugmentationOf(options, dataset.image_shape())),
         table_(MakeTable(context, graph, dataset)),
         buffer_(context, batching_.largest(), graph.input_shape()) {
     if (!batching_.shuffles()) return;
@@ -183,6 +185,7 @@ class ResidentFeed : public Feeder::Feed {
   void StartEpoch(int64_t epoch, int64_t first_batch) override {
     batching_.CheckStart(epoch, first_batch);
     next_ = first_batch;
+    augmentation_.epoch = static_cast<uint64_t>(epoch);
     if (batching_.shuffles() && next_ < batches_per_epoch()) UploadOrder(epoch);
   }
 
@@ -191,7 +194,7 @@ class ResidentFeed : public Feeder::Feed {
     if (next_ == batches_per_epoch()) return std::nullopt;
     const DeviceBatch batch = buffer_.Batch(batching_.SizeOf(next_), next_, 0);
     GatherImages(context_, table_, batching_.shuffles() ? orders_[current_]->values : Tensor(), batching_.First(next_),
-                 batch.images(), batch.labels());
+                 batch.images(), batch.labels(), augmentation_);
     ++next_;
     return batch;
   }
@@ -224,6 +227,7 @@ class ResidentFeed : public Feeder::Feed {
 
   Context& context_;
   Batching batching_;
+  ImageAugmentation augmentation_;  // of the epoch under way
   ImageTable table_;
   Buffer buffer_;
   std::array<std::unique_ptr<Order>, 2> orders_;  // with shuffle

@@ -25,7 +25,7 @@ struct FeederOptions {
 
 // The same batches, to the last bit, as a Loader's with the same options on every device:
 //   - on the CPU they are the loader's, borrowed;
-//   - a set that fits on the GPU stays there as it is, and one kernel gathers and preprocesses a batch;
+//   - a set that fits on the GPU stays there as it is, and one kernel gathers, augments and preprocesses a batch;
 //   - any other comes from the loader through pinned memory and two buffers on the GPU: a batch is uploaded while the
 //     kernels of the one before it run.
 // On a GPU nothing here waits for kernels, but for those of two batches earlier when batches are uploaded. Batches are
@@ -33,8 +33,8 @@ struct FeederOptions {
 // of the larger. What a batch is used for must be queued before the next one is asked for.
 class Feeder {
  public:
-  // The images must fit the graph (CheckDataset) and the context outlive the feeder. Throws InvalidArgument for options
-  // or preprocessing that do not fit, ResourceExhausted when memory is out.
+  // The images must fit the graph (CheckDataset) and the context outlive the feeder. Throws InvalidArgument for
+  // options, augmentation or preprocessing that do not fit, ResourceExhausted when memory is out.
   Feeder(Context& context, const Graph& graph, const Dataset& dataset, const LoaderOptions& options,
          const FeederOptions& feeding = {});
   ~Feeder();

@@ -142,6 +142,27 @@ TEST(FeederTest, WithoutASmallerLastBatch) {
   ExpectTheLoadersBatches(MakeGraph(Scaled(1.0 / 255)), MakeData<uint8_t>(), Loading(5, true, /*drop_last=*/true));
 }
 
+LoaderOptions Augmenting(int64_t pad, bool flip, int64_t batch_size = 5, bool shuffle = true) {
+  LoaderOptions options = Loading(batch_size, shuffle);
+  options.augmentation = {pad, flip};
+  return options;
+}
+
+TEST(FeederTest, Augmented) {
+  const std::vector<Graph> graphs = {
+      MakeGraph(Normalized(1.0 / 255, Values(3, 0.4), Values(3, 0.2))),
+      MakeGraph(Normalized(1.0 / 255, Values(36, 0.4), Values(36, 0.2)), {36}),
+  };
+  for (const Graph& graph : graphs) {
+    for (const Dataset& dataset : {MakeData<uint8_t>(), MakeData<float>()}) {
+      for (const LoaderOptions& options : {Augmenting(0, true), Augmenting(1, false), Augmenting(2, true),
+                                           Augmenting(2, true, 100), Augmenting(2, true, 7, /*shuffle=*/false)}) {
+        ExpectTheLoadersBatches(graph, dataset, options);
+      }
+    }
+  }
+}
+
 // Every way there is on the device: what fits, and what does not.
 class FeederWays : public ::testing::TestWithParam<int64_t> {
  protected:
@@ -223,6 +244,23 @@ TEST_P(FeederWays, EpochsFollowEachOtherWithoutWaiting) {
   }
 }
 
+TEST_P(FeederWays, AResumedEpochHasTheSameAugmentedImages) {
+  const Dataset dataset = MakeData<uint8_t>();
+  const LoaderOptions options = Augmenting(2, true);
+  Feeder feeder(context_, graph_, dataset, options, feeding_);
+  feeder.StartEpoch(3);
+  const Copies whole = CopyRest(context_, feeder, graph_, 0);
+  for (int64_t first = 0; first < feeder.batches_per_epoch(); ++first) {
+    Feeder resumed(context_, graph_, dataset, options, feeding_);
+    resumed.StartEpoch(3, first);
+    const Copies rest = CopyRest(context_, resumed, graph_, first);
+    ASSERT_EQ(rest.size(), whole.size() - first);
+    for (size_t i = 0; i < rest.size(); ++i) {
+      EXPECT_EQ(ToHost<float>(context_, rest[i].first), ToHost<float>(context_, whole[first + i].first));
+    }
+  }
+}
+
 // As training and test images are; and one in memory that another has just left.
 TEST_P(FeederWays, SeveralAtOnceAndOneAfterAnother) {
   const Dataset train = MakeData<uint8_t>(kImages, 5), test = MakeData<uint8_t>(kImages, 6);
@@ -253,6 +291,8 @@ TEST_P(FeederWays, RefusesWhatALoaderRefuses) {
   const Dataset dataset = MakeData<uint8_t>();
   EXPECT_EQ(message_of([&] { Feeder(context_, graph_, dataset, Loading(0), feeding_); }),
             "loader: expected batch_size of at least 1, got 0");
+  EXPECT_EQ(message_of([&] { Feeder(context_, graph_, dataset, Augmenting(3, true), feeding_); }),
+            "augmentation: expected pad from 0 to 2 for images of 4x3x3, got 3");
   Feeder feeder(context_, graph_, dataset, Loading(5), feeding_);
   EXPECT_EQ(feeder.batches_per_epoch(), 5);
   EXPECT_EQ(message_of([&] { feeder.Next(); }), "loader: expected StartEpoch before Next");

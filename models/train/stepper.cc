@@ -6,12 +6,6 @@
 #include "runtime/tensor/copy.h"
 
 namespace bitgate {
-namespace {
-
-// As many kinds of batches as TrainStep captures.
-constexpr size_t kMaxStaged = 8;
-
-}  // namespace
 
 Stepper::Stepper(Network& network, const TrainerOptions& options) : network_(network), options_(options) {
   CheckPhase("gates", options.gates);
@@ -49,7 +43,7 @@ void Stepper::Stage(StepInputs* inputs) {
   if (inputs->labels.shape() != Shape{count} || inputs->images.device() != context.device()) return;  // to be refused
   auto staged = staged_.find(count);
   if (staged == staged_.end()) {
-    if (staged_.size() >= kMaxStaged) return;
+    if (staged_.size() >= TrainStep::kMaxKinds) return;
     const Staged fresh{Empty(context, inputs->images.shape()), Empty(context, {count}, DType::kInt32)};
     staged = staged_.emplace(count, fresh).first;
   }

@@ -16,9 +16,6 @@ namespace {
 
 constexpr int kKeyWords = 4;
 constexpr int kScalars = kParameterGroups * kStepScalars;
-// More kinds of batches than this are not captured: a caller with ever new ones would fill the device with them.
-constexpr size_t kMaxCaptured = 8;
-
 }  // namespace
 
 TrainStep::TrainStep(Network& network, const GroupsOptions& options, bool capture)
@@ -31,7 +28,8 @@ TrainStep::TrainStep(Network& network, const GroupsOptions& options, bool captur
   scalars_ = ReshapeView(SliceView(buffer, 0, kKeyWords, kKeyWords + kScalars), {kParameterGroups, kStepScalars});
   record_ = Zeros(context_, {kStepRecordWords}, DType::kInt32);
   Proceed();
-  if (capture && context_.backend().can_capture()) memory_ = std::make_unique<Memory>(context_.backend().MakePool());
+  if (capture && context_.backend().can_capture())
+    memory_ = std::make_unique<Memory>(context_.backend().MakeCapturePool());
 }
 
 TrainStep::~TrainStep() = default;
@@ -55,14 +53,14 @@ void TrainStep::SetScalars(const StepInputs& inputs) {
 }
 
 void TrainStep::RunOrReplay(const StepInputs& inputs) {
-  if (memory_ == nullptr || !not_captured_.empty()) return Run(inputs);
+  if (memory_ == nullptr) return Run(inputs);
   const BatchMemory batch{inputs.images.raw_data(), inputs.labels.raw_data(), inputs.images.shape()[0],
                           context_.compute()};
   const auto found = captured_.find(batch);
-  if (found == captured_.end() && captured_.size() >= kMaxCaptured) return Run(inputs);
+  if (found == captured_.end() && captured_.size() >= kMaxKinds) return Run(inputs);
   const UseMemory use_memory(context_, *memory_);
   Captured& captured = captured_[batch];
-  if (captured.work != nullptr || (captured.warm && Capture(inputs, &captured))) {
+  if (captured.work != nullptr || (captured.warm && !captured.refused && Capture(inputs, &captured))) {
     captured.work->Replay();
     ++replayed_;
     return;
@@ -77,10 +75,16 @@ bool TrainStep::Capture(const StepInputs& inputs, Captured* captured) {
     return true;
   } catch (const NotCapturable& error) {
     not_captured_ = error.what();
-    tape_.Clear();
-    return false;
+  } catch (const Error& error) {
+    if (error.code() != absl::StatusCode::kResourceExhausted) throw;
+    not_captured_ = error.what();  // the device has no memory for what was captured
   }
+  tape_.Clear();
+  captured->refused = true;
+  return false;
 }
+
+PoolStatistics TrainStep::memory() const { return memory_ == nullptr ? PoolStatistics() : memory_->pool->statistics(); }
 
 void TrainStep::Run(const StepInputs& inputs) {
   tape_.Clear();

@@ -38,6 +38,9 @@ struct StepInputs {
 
 class TrainStep {
  public:
+  // More kinds of batches than this are not captured: a caller with ever new ones would fill the device with them.
+  static constexpr size_t kMaxKinds = 8;
+
   // For the network's parameters as they are; when they are replaced (Network::revision), it must go. The network must
   // outlive it. Without `capture` every step runs by itself: for comparisons.
   TrainStep(Network& network, const GroupsOptions& options, bool capture = true);
@@ -59,13 +62,17 @@ class TrainStep {
   // Lets steps learn again, after one that was not finite.
   void Proceed();
 
-  // How many steps were replayed, and why no step is captured (empty: they are, or the device captures none).
+  // How many steps were replayed, and why some kind of batch is not captured (empty: all are, or the device captures
+  // none).
   int64_t replayed() const { return replayed_; }
   const std::string& not_captured() const { return not_captured_; }
+  // Of the memory that is the captured steps' own.
+  PoolStatistics memory() const;
 
  private:
   struct Captured {
-    bool warm = false;  // has run once: its memory is allocated, its ranges and plans are there
+    bool warm = false;     // has run once: its memory is allocated, its ranges and plans are there
+    bool refused = false;  // could not be captured
     std::unique_ptr<CapturedWork> work;
   };
   using BatchMemory = std::tuple<const void*, const void*, int64_t, Compute>;  // images, labels, how many, and how

@@ -100,6 +100,7 @@ struct Trainer::Impl {
   std::array<double, kParameterGroups> LearningRates(int64_t step) const;
   StepSummary Summary() const;
   std::string Place() const;
+  std::string LastCheckpoint() const;
 };
 
 // -- Phases ----------------------------------------------------------------------------------------------------------
@@ -162,7 +163,13 @@ void Trainer::Impl::TakeResults(int64_t leave_pending) {
 }
 
 void Trainer::Impl::Count(const StepResult& result) {
-  if (!result.learned) CheckFinite(result.loss, result.penalty);
+  if (!result.learned) {
+    while (step->Take(/*wait=*/true)) {  // those behind it changed nothing either
+    }
+    step->Proceed();
+    CheckFinite(result.loss, result.penalty);
+    throw Diverged("a step that was not finite before");
+  }
   progress.correct += result.correct;
   progress.loss_sum += result.loss * static_cast<double>(result.images);
   progress.penalty_sum += result.penalty;
@@ -181,8 +188,7 @@ void Trainer::Impl::CheckFinite(double loss, double penalty) const {
 Error Trainer::Impl::Diverged(const std::string& got) const {
   return FailedPrecondition("training: expected finite losses and parameters, got ", got, " in ", Place(),
                             "; a lower learning rate usually helps, or look for extreme values in the data and its ",
-                            "preprocessing",
-                            files.checkpoint.empty() ? "" : "; the last checkpoint is as it was before this epoch");
+                            "preprocessing", LastCheckpoint());
 }
 
 void Trainer::Impl::Stop() {
@@ -328,6 +334,10 @@ std::string Trainer::Impl::Place() const {
          ", after step " + std::to_string(progress.batch) + " of " + std::to_string(steps_per_epoch());
 }
 
+std::string Trainer::Impl::LastCheckpoint() const {
+  return files.checkpoint.empty() ? "" : "; the last checkpoint is as it was before this epoch";
+}
+
 // -- Trainer ---------------------------------------------------------------------------------------------------------
 
 Trainer::Trainer(Network& network, const Dataset& train, const Dataset& test, const TrainerOptions& options,
@@ -381,15 +391,25 @@ void Trainer::Run() {
   }
   if (!impl.PhaseLeft()) return;
   impl.OpenFiles();
-  while (impl.PhaseLeft()) {
-    if (impl.progress.epoch < impl.phase().epochs) {
-      impl.RunEpoch();
-    } else {
-      impl.SwitchPhase();
+  try {
+    while (impl.PhaseLeft()) {
+      if (impl.progress.epoch < impl.phase().epochs) {
+        impl.RunEpoch();
+      } else {
+        impl.SwitchPhase();
+      }
     }
+  } catch (const Error& error) {
+    if (error.code() != absl::StatusCode::kResourceExhausted) throw;
+    throw ResourceExhausted("training: ", error.what(), ", in ", impl.Place(), "; a smaller batch_size needs less",
+                            impl.LastCheckpoint());
   }
 }
 
 const TrainingProgress& Trainer::progress() const { return impl_->progress; }
+
+const std::string& Trainer::not_captured() const { return impl_->step->not_captured(); }
+
+PoolStatistics Trainer::captured_memory() const { return impl_->step->memory(); }
 
 }  // namespace bitgate

@@ -91,6 +91,9 @@ class Trainer {
   void Run();
 
   const TrainingProgress& progress() const;
+  // As TrainStep has them, of the phase under way.
+  const std::string& not_captured() const;
+  PoolStatistics captured_memory() const;
 
  private:
   struct Impl;

@@ -153,7 +153,7 @@ TEST(TrainerTest, ProgressCountsStepsAndImages) {
 TEST(TrainerTest, AGpuThatIsOutOfMemoryEndsTheRunAndLeavesTheLastCheckpoint) {
   if (testing::TestDevice().type != DeviceType::kCuda) GTEST_SKIP() << "BITGATE_TEST_DEVICE is no GPU";
   const TestFolder folder;
-  TrainOnce(folder.File(), 7);
+  TrainOnce(folder.File(), 6);  // after the first step of the second epoch
   const RunFiles before = ReadRun(folder.File());
   {
     TestNetwork test;
@@ -167,8 +167,10 @@ TEST(TrainerTest, AGpuThatIsOutOfMemoryEndsTheRunAndLeavesTheLastCheckpoint) {
       ADD_FAILURE() << "expected it to run out of memory";
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), absl::StatusCode::kResourceExhausted) << error.what();
-      EXPECT_THAT(error.what(), HasSubstr("out of memory on cuda:0: asked for "));
-      EXPECT_THAT(error.what(), HasSubstr(" free on the device"));
+      EXPECT_THAT(error.what(), HasSubstr("training: out of memory on cuda:0: asked for "));
+      EXPECT_THAT(error.what(),
+                  HasSubstr(" free on the device, in phase gates, epoch 2, after step 2 of 3; a smaller "));
+      EXPECT_THAT(error.what(), HasSubstr("the last checkpoint is as it was before this epoch"));
     }
   }
   unsetenv("BITGATE_EMULATED_GPU_BYTES");
@@ -182,16 +184,20 @@ TEST(TrainerTest, AGpuThatIsOutOfMemoryEndsTheRunAndLeavesTheLastCheckpoint) {
 TEST(TrainerTest, AfterTheFirstStepOfEachShapeThePoolAsksForNothing) {
   TestNetwork test;
   std::vector<int64_t> allocations;
+  TrainerOptions options = TestOptions();
+  options.gates.epochs = 3;
+  const Trainer* running = nullptr;
   TrainerCallbacks callbacks;
   callbacks.progress = [&](const StepSummary& summary) {
     if (summary.phase == Phase::kGates) {
-      allocations.push_back(test.context.pool()->statistics().system_allocations);
+      allocations.push_back(test.context.pool()->statistics().system_allocations +
+                            running->captured_memory().system_allocations);
     }
     return true;
   };
-  TrainerOptions options = TestOptions();
-  options.gates.epochs = 3;
-  Trainer(test.network, TestTrainData(), TestTestData(), options, {}, callbacks).Run();
+  Trainer trainer(test.network, TestTrainData(), TestTestData(), options, {}, callbacks);
+  running = &trainer;
+  trainer.Run();
   ASSERT_EQ(allocations.size(), 15u);
   EXPECT_GT(allocations[0], 0);
   EXPECT_EQ(allocations[1], allocations[0]);  // the same shape again
@@ -226,6 +232,22 @@ TEST(TrainerTest, ALossThatIsNotFiniteEndsTheRun) {
     EXPECT_EQ(error.code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_THAT(error.what(), HasSubstr("expected finite losses and parameters, got cross-entropy nan and penalty "));
     EXPECT_THAT(error.what(), HasSubstr("in phase gates, epoch 1, after step 0 of 3; a lower learning rate"));
+  }
+}
+
+// Several steps may be queued behind it: none may be taken for one that has learned.
+TEST(TrainerTest, AfterALossThatIsNotFiniteAnotherRunMeetsItAgain) {
+  TestNetwork test;
+  SpoilBias(test);
+  Trainer trainer(test.network, TestTrainData(), TestTestData(), TestOptions());
+  for (int run = 0; run < 2; ++run) {
+    try {
+      trainer.Run();
+      FAIL();
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), HasSubstr("got cross-entropy nan and penalty "));
+      EXPECT_THAT(error.what(), HasSubstr("epoch 1, after step 0 of 3"));
+    }
   }
 }
 

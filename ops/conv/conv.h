@@ -1,6 +1,7 @@
 // Two-dimensional convolution, by oneDNN's direct algorithm or, on CUDA, cuDNN. Same bits for the same processor and
-// number of threads, or the same GPU and libraries. The context's Compute says how a GPU rounds operands; with bfloat16
-// its results, gradients included, are rounded to bfloat16 too, before bias and activation.
+// number of threads, or the same GPU and libraries. The context's Compute says how operands are rounded; with bfloat16
+// a GPU rounds results, gradients included, to bfloat16 too, before bias and activation. (The bias' gradient is the sum
+// of what is not rounded.)
 #ifndef BITGATE_OPS_CONV_CONV_H_
 #define BITGATE_OPS_CONV_CONV_H_
 

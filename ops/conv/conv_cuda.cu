@@ -7,6 +7,7 @@
 #include "runtime/device/cuda_check.h"
 #include "runtime/device/cuda_library.h"
 #include "runtime/kernel/cuda_launch.h"
+#include "runtime/kernel/cuda_pack.h"
 
 namespace bitgate {
 namespace cuda {
@@ -31,7 +32,7 @@ std::shared_ptr<ConvPlan> FindPlan(KernelContext& context, const Cudnn& cudnn, c
 // An operand, or the result, as the library wants it: where it is already, or moved into the workspace.
 struct Place {
   Place(ConstView view, bool bfloat16) : data(const_cast<void*>(view.data)), size(view.shape.size()) {
-    moved = bfloat16 || reinterpret_cast<uintptr_t>(data) % kOperandAlignment != 0;
+    moved = bfloat16 || !IsAligned(data, kOperandAlignment);
     const size_t bytes = static_cast<size_t>(size) * (bfloat16 ? sizeof(Bfloat16) : sizeof(float));
     if (moved) moved_bytes = (bytes + kAlignment - 1) / kAlignment * kAlignment;
   }

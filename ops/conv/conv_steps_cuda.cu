@@ -3,6 +3,7 @@
 #include "ops/conv/conv_steps_cuda.h"
 #include "ops/elementwise/elementwise_math.h"
 #include "runtime/kernel/cuda_launch.h"
+#include "runtime/kernel/cuda_pack.h"
 
 namespace bitgate {
 namespace cuda {
@@ -12,13 +13,6 @@ constexpr int kThreads = 256;
 constexpr int64_t kMaxBlocks = int64_t{1} << 20;  // then each handles several parts
 constexpr int kRounded = 8;                       // values that a thread rounds: 16 bytes of bfloat16
 constexpr int kFinished = 4;                      // values that a thread finishes: 16 bytes of float32
-
-template <class T, int kCount>
-struct alignas(sizeof(T) * kCount) Pack {
-  T value[kCount];
-};
-
-bool IsAligned(const void* data, size_t bytes) { return reinterpret_cast<uintptr_t>(data) % bytes == 0; }
 
 dim3 Blocks(int64_t threads) {
   return dim3(static_cast<unsigned>(std::min((threads + kThreads - 1) / kThreads, kMaxBlocks)));
@@ -39,7 +33,7 @@ __device__ inline void RoundPart(const Rounding& array, int64_t part) {
   const int64_t begin = part * kRounded;
   const float* const from = array.from + begin;
   Bfloat16* const to = array.to + begin;
-  if (begin + kRounded <= array.size && reinterpret_cast<uintptr_t>(array.from) % 16 == 0) {
+  if (begin + kRounded <= array.size && IsAligned(array.from, sizeof(Pack<float, 4>))) {
     const auto* const halves = reinterpret_cast<const Pack<float, 4>*>(from);
     const Pack<float, 4> low = halves[0], high = halves[1];
     Pack<Bfloat16, kRounded> rounded;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "ops/data/augment_math.h"
 #include "runtime/device/context.h"
 #include "runtime/tensor/tensor.h"
 
@@ -21,8 +22,11 @@ struct ImageTable {
 // k as there are labels. images: float32 [k, ...] with `elements` values a row; labels: int32 [k]; both are overwritten
 // and overlap no operand. order: int32 [any], its values in [0, n), which is not checked; undefined for 0, 1, 2, ...
 // Nothing is recorded. The bits are the same on every device. Throws InvalidArgument where sizes do not fit.
+//
+// Where `augmentation` does anything, its height, width and channels are those of the images, and it acts on the raw
+// pixels, as a function of the image's number in the table: what it pads with becomes (0 - mean) / std.
 void GatherImages(Context& context, const ImageTable& table, const Tensor& order, int64_t first, const Tensor& images,
-                  const Tensor& labels);
+                  const Tensor& labels, const ImageAugmentation& augmentation = {});
 
 }  // namespace bitgate
 

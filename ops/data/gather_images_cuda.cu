@@ -4,6 +4,7 @@
 #include "ops/data/gather_images_kernels.h"
 #include "ops/data/gather_images_math.h"
 #include "runtime/kernel/cuda_launch.h"
+#include "runtime/kernel/cuda_pack.h"
 
 namespace bitgate {
 namespace cuda {
@@ -25,6 +26,7 @@ struct Gather {
   int64_t rows, elements;
   float* images;
   int32_t* row_labels;
+  ImageAugmentation augmentation;
 };
 
 // ---- kernels ----
@@ -36,6 +38,18 @@ __device__ float4 LoadFour(const uint8_t* raw) {
 }
 __device__ float4 LoadFour(const float* raw) { return *reinterpret_cast<const float4*>(raw); }
 
+template <class Raw>
+__device__ float LoadAugmented(const Gather<Raw>& g, const ImagePlacement& placement, const Raw* raw, int64_t element) {
+  const int64_t from = SourceElement(g.augmentation, placement, element);
+  return from < 0 ? 0 : static_cast<float>(raw[from]);
+}
+
+template <class Raw>
+__device__ float4 LoadAugmentedFour(const Gather<Raw>& g, const ImagePlacement& placement, const Raw* raw, int64_t i) {
+  return make_float4(LoadAugmented(g, placement, raw, i), LoadAugmented(g, placement, raw, i + 1),
+                     LoadAugmented(g, placement, raw, i + 2), LoadAugmented(g, placement, raw, i + 3));
+}
+
 // The value at `channel`, which is moved to that of the next element.
 template <class Raw>
 __device__ float Next(const Gather<Raw>& g, float raw, int64_t& channel) {
@@ -46,7 +60,7 @@ __device__ float Next(const Gather<Raw>& g, float raw, int64_t& channel) {
 
 // blockIdx.y goes along the rows, blockIdx.x along the elements of one. With kPerThread = 4 every row is aligned for
 // accesses of four, and `elements` a multiple of them.
-template <class Raw, int kPerThread>
+template <class Raw, int kPerThread, bool kAugmented>
 __global__ void GatherImagesKernel(const Gather<Raw> g) {
   const int64_t begin = (static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x) * kPerThread;
   const int64_t stride = static_cast<int64_t>(gridDim.x) * kThreads * kPerThread;
@@ -54,17 +68,24 @@ __global__ void GatherImagesKernel(const Gather<Raw> g) {
     const int64_t source = g.order == nullptr ? g.first + row : g.order[g.first + row];
     const Raw* raw = g.pixels + source * g.elements;
     float* out = g.images + row * g.elements;
+    ImagePlacement placement;
+    if constexpr (kAugmented) placement = DrawPlacement(g.augmentation, source);
     for (int64_t i = begin; i < g.elements; i += stride) {
       int64_t channel = g.channels == 1 ? 0 : i % g.channels;
       if constexpr (kPerThread == 4) {
-        float4 four = LoadFour(raw + i);
+        float4 four;
+        if constexpr (kAugmented) {
+          four = LoadAugmentedFour(g, placement, raw, i);
+        } else {
+          four = LoadFour(raw + i);
+        }
         four.x = Next(g, four.x, channel);
         four.y = Next(g, four.y, channel);
         four.z = Next(g, four.z, channel);
         four.w = Next(g, four.w, channel);
         *reinterpret_cast<float4*>(out + i) = four;
       } else {
-        out[i] = Next(g, static_cast<float>(raw[i]), channel);
+        out[i] = Next(g, kAugmented ? LoadAugmented(g, placement, raw, i) : static_cast<float>(raw[i]), channel);
       }
     }
     if (begin == 0) g.row_labels[row] = g.labels[source];
@@ -73,9 +94,7 @@ __global__ void GatherImagesKernel(const Gather<Raw> g) {
 
 // ---- launchers ----
 
-bool IsAligned(const void* pointer, size_t bytes) { return reinterpret_cast<size_t>(pointer) % bytes == 0; }
-
-template <class Raw>
+template <class Raw, bool kAugmented>
 void LaunchGather(const Stream& stream, const Gather<Raw>& gather) {
   if (gather.rows == 0) return;
   const bool fours =
@@ -84,23 +103,30 @@ void LaunchGather(const Stream& stream, const Gather<Raw>& gather) {
   // An image without elements has a label all the same.
   const int64_t columns = std::clamp<int64_t>((gather.elements + per_block - 1) / per_block, 1, kMaxGrid);
   const dim3 grid(static_cast<unsigned>(columns), static_cast<unsigned>(std::min(gather.rows, kMaxGrid)));
-  Launch(stream, grid, kThreads, fours ? GatherImagesKernel<Raw, 4> : GatherImagesKernel<Raw, 1>, gather);
+  Launch(stream, grid, kThreads,
+         fours ? GatherImagesKernel<Raw, 4, kAugmented> : GatherImagesKernel<Raw, 1, kAugmented>, gather);
 }
 
 }  // namespace
 
 void GatherImages(KernelContext& context, View images, View labels, const ImageTableViews& table, ConstView order,
-                  int64_t first) {
-  const auto gather = [&](const auto* pixels) {
-    LaunchGather<std::decay_t<decltype(*pixels)>>(
-        context.stream,
-        {pixels, table.labels.As<int32_t>(), table.scale, table.mean.As(), table.std.As(), table.mean.shape[0],
-         order.As<int32_t>(), first, labels.shape[0], table.pixels.shape[1], images.As(), labels.As<int32_t>()});
+                  int64_t first, const ImageAugmentation& augmentation) {
+  const auto run = [&](const auto* pixels) {
+    using Raw = std::decay_t<decltype(*pixels)>;
+    const Gather<Raw> gather = {pixels,          table.labels.As<int32_t>(), table.scale,         table.mean.As(),
+                                table.std.As(),  table.mean.shape[0],        order.As<int32_t>(), first,
+                                labels.shape[0], table.pixels.shape[1],      images.As(),         labels.As<int32_t>(),
+                                augmentation};
+    if (augmentation.any()) {
+      LaunchGather<Raw, true>(context.stream, gather);
+    } else {
+      LaunchGather<Raw, false>(context.stream, gather);
+    }
   };
   if (table.pixels.dtype == DType::kUint8) {
-    gather(table.pixels.As<uint8_t>());
+    run(table.pixels.As<uint8_t>());
   } else {
-    gather(table.pixels.As<float>());
+    run(table.pixels.As<float>());
   }
 }
 

@@ -2,6 +2,7 @@
 #ifndef BITGATE_OPS_DATA_GATHER_IMAGES_KERNELS_H_
 #define BITGATE_OPS_DATA_GATHER_IMAGES_KERNELS_H_
 
+#include "ops/data/augment_math.h"
 #include "runtime/device/kernel_context.h"
 #include "runtime/tensor/view.h"
 
@@ -17,14 +18,14 @@ namespace cpu {
 
 // images [k, elements in all], labels [k]; order may be absent.
 void GatherImages(KernelContext& context, View images, View labels, const ImageTableViews& table, ConstView order,
-                  int64_t first);
+                  int64_t first, const ImageAugmentation& augmentation);
 
 }  // namespace cpu
 
 namespace cuda {
 
 void GatherImages(KernelContext& context, View images, View labels, const ImageTableViews& table, ConstView order,
-                  int64_t first);
+                  int64_t first, const ImageAugmentation& augmentation);
 
 }  // namespace cuda
 

@@ -1,6 +1,7 @@
 #include "ops/data/gather_images.h"
 
 #include <algorithm>
+#include <string>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -51,11 +52,12 @@ struct Images {
 };
 
 void ExpectGathered(Context& context, const ImageTable& table, const std::vector<std::vector<float>>& rows,
-                    const std::vector<int32_t>& order, int64_t first, const Tensor& images, const Tensor& labels) {
+                    const std::vector<int32_t>& order, int64_t first, const Tensor& images, const Tensor& labels,
+                    const ImageAugmentation& augmentation = {}) {
   const int64_t count = labels.size();
   GatherImages(context, table,
                order.empty() ? Tensor() : FromHost(context, order, {static_cast<int64_t>(order.size())}), first, images,
-               labels);
+               labels, augmentation);
   const std::vector<float> values = ToHost<float>(context, images);
   const std::vector<int32_t> numbers = ToHost<int32_t>(context, labels);
   const int64_t elements = count == 0 ? 0 : images.size() / count;
@@ -112,6 +114,76 @@ TEST(GatherImages, MoreRowsThanAGridHas) {
   for (size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int32_t>(i % 3);
   ExpectGathered(context, made.On(context), rows, order, 0, Empty(context, {70000, 2}),
                  Empty(context, {70000}, DType::kInt32));
+}
+
+// Written out by rows and columns.
+template <class Raw>
+std::vector<float> Augmented(const Images<Raw>& made, const ImageAugmentation& augmentation, int64_t image) {
+  const ImagePlacement placement = DrawPlacement(augmentation, image);
+  std::vector<float> values;
+  for (int64_t y = 0; y < augmentation.height; ++y) {
+    for (int64_t x = 0; x < augmentation.width; ++x) {
+      const int64_t from_y = y + placement.down;
+      const int64_t from_x = (placement.mirrored ? augmentation.width - 1 - x : x) + placement.right;
+      const bool inside = from_y >= 0 && from_y < augmentation.height && from_x >= 0 && from_x < augmentation.width;
+      for (int64_t c = 0; c < augmentation.channels; ++c) {
+        const int64_t from =
+            ((image * augmentation.height + from_y) * augmentation.width + from_x) * augmentation.channels;
+        const size_t channel = values.size() % made.mean.size();
+        values.push_back(NormalizePixel(inside ? static_cast<float>(made.raw[from + c]) : 0, made.kScale,
+                                        made.mean[channel], made.std[channel]));
+      }
+    }
+  }
+  return values;
+}
+
+template <class Raw>
+void CheckAugmented() {
+  TestContext context;
+  struct Case {
+    int64_t height, width, channels, pad;
+  };
+  for (const Case& size : {Case{1, 1, 1, 0},
+                           {3, 5, 1, 2},
+                           {4, 4, 1, 3},
+                           {5, 7, 3, 4},
+                           {8, 8, 3, 2},
+                           {32, 32, 3, 4},
+                           {33, 31, 3, 4},
+                           {40, 48, 4, 12}}) {
+    const int64_t elements = size.height * size.width * size.channels;
+    for (const int64_t channels : {size.channels, elements}) {
+      const Images<Raw> made(9, elements, channels);
+      const ImageTable table = made.On(context);
+      for (const bool flip : {false, true}) {
+        const ImageAugmentation augmentation = {size.height, size.width, size.channels, size.pad, flip, 11, 1ull << 33};
+        std::vector<std::vector<float>> rows;
+        for (int64_t i = 0; i < made.count; ++i) rows.push_back(Augmented(made, augmentation, i));
+        const Tensor images = Empty(context, {6, elements}), labels = Empty(context, {6}, DType::kInt32);
+        const Tensor odd = SliceView(Empty(context, {6 * elements + 1}), 0, 1, 6 * elements + 1);
+        ExpectGathered(context, table, rows, {8, 0, 5, 1, 4, 2, 3, 6, 7}, 2, images, labels, augmentation);
+        ExpectGathered(context, table, rows, {}, 3, ReshapeView(odd, {6, elements}), labels, augmentation);
+      }
+    }
+  }
+}
+
+TEST(GatherImages, AugmentedFromBytes) { CheckAugmented<uint8_t>(); }
+TEST(GatherImages, AugmentedFromFloats) { CheckAugmented<float>(); }
+
+TEST(GatherImages, RefusesAnAugmentationThatDoesNotFit) {
+  TestContext context;
+  const ImageTable table = Images<uint8_t>(5, 24, 2).On(context);
+  const Tensor images = Empty(context, {2, 24}), labels = Empty(context, {2}, DType::kInt32);
+  const auto expect = [&](const ImageAugmentation& augmentation, const std::string& message) {
+    ExpectInvalid([&] { GatherImages(context, table, Tensor(), 0, images, labels, augmentation); }, {message});
+  };
+  expect({3, 4, 3, 1, false}, "gather_images: expected images of 24 elements to augment, got 3x4x3");
+  expect({3, 0, 2, 1, false}, "got 3x0x2");
+  expect({int64_t{1} << 40, int64_t{1} << 40, 2, 1, true}, "expected images of 24 elements");
+  expect({3, 4, 2, 3, false}, "gather_images: expected a pad of at least 0 and less than 3, got 3");
+  expect({3, 4, 2, -1, true}, "got -1");
 }
 
 TEST(GatherImages, LeavesItsNeighboursAlone) {

@@ -1,5 +1,5 @@
 // Matrix products, by oneDNN or, on CUDA, cuBLASLt. Operands are float32, row-major, contiguous. Same bits for the same
-// processor and number of threads, or the same GPU and libraries; the context's Compute says how a GPU rounds operands.
+// processor and number of threads, or the same GPU and libraries; the context's Compute says how operands are rounded.
 #ifndef BITGATE_OPS_LINALG_LINALG_H_
 #define BITGATE_OPS_LINALG_LINALG_H_
 

@@ -1,5 +1,5 @@
 #include "ops/linalg/linalg_kernels.h"
-#include "ops/onednn_call.h"
+#include "ops/onednn_copy.h"
 #include "runtime/base/thread_pool.h"
 
 namespace bitgate {
@@ -8,26 +8,31 @@ namespace {
 
 using Descriptor = dnnl::memory::desc;
 
+using DataType = dnnl::memory::data_type;
+
 struct MatMulPlan {
+  ScratchLayout layout;
+  OneDnnCopy a, b;  // when they are rounded
   OneDnnCall product;
-  size_t scratchpad_bytes = 0;
+  size_t scratchpad = 0;
 };
 
-Descriptor Matrix(int64_t rows, int64_t columns, bool transposed = false) {
-  return Descriptor({rows, columns}, dnnl::memory::data_type::f32,
-                    transposed ? dnnl::memory::dims{1, rows} : dnnl::memory::dims{columns, 1});
+Descriptor Matrix(int64_t rows, int64_t columns, bool transposed = false, DataType type = DataType::f32) {
+  return Descriptor({rows, columns}, type, transposed ? dnnl::memory::dims{1, rows} : dnnl::memory::dims{columns, 1});
 }
 
 // The matmul primitive, not inner product: with plain formats it is as fast or faster, with no weights to reorder.
-std::shared_ptr<MatMulPlan> MakePlan(OneDnn& onednn, int64_t m, int64_t k, int64_t n, bool with_bias,
-                                     const MatMulParams& params) {
-  const Descriptor a = Matrix(m, k, params.transpose_a), b = Matrix(k, n, params.transpose_b), y = Matrix(m, n);
-  const Descriptor bias = with_bias ? Matrix(1, n) : Descriptor();
+std::shared_ptr<MatMulPlan> MakePlan(const dnnl::engine& engine, int64_t m, int64_t k, int64_t n, bool with_bias,
+                                     const MatMulParams& params, DataType read) {
+  const Descriptor a = Matrix(m, k, params.transpose_a, read), b = Matrix(k, n, params.transpose_b, read);
+  const Descriptor y = Matrix(m, n), bias = with_bias ? Matrix(1, n) : Descriptor();
   const dnnl::matmul::primitive_desc descriptor(dnnl::matmul::desc(a, b, bias, y),
-                                                CallAttributes(params.activation == Activation::kRelu), onednn.engine);
+                                                CallAttributes(params.activation == Activation::kRelu), engine);
   auto plan = std::make_shared<MatMulPlan>();
-  plan->scratchpad_bytes = descriptor.scratchpad_desc().get_size();
-  plan->product = OneDnnCall(dnnl::matmul(descriptor), onednn.engine,
+  plan->a = OneDnnCopy::OfInput(engine, Matrix(m, k, params.transpose_a), a, plan->layout);
+  plan->b = OneDnnCopy::OfInput(engine, Matrix(k, n, params.transpose_b), b, plan->layout);
+  plan->scratchpad = plan->layout.Add(descriptor.scratchpad_desc().get_size());
+  plan->product = OneDnnCall(dnnl::matmul(descriptor), engine,
                              {{DNNL_ARG_SRC, a},
                               {DNNL_ARG_WEIGHTS, b},
                               {DNNL_ARG_BIAS, bias},
@@ -44,14 +49,18 @@ void MatMul(KernelContext& context, View y, ConstView a, ConstView b, ConstView 
   AdoptThreads();
   CallOneDnn("matmul", [&] {
     OneDnn& onednn = context.libraries.onednn();
-    const PlanKey key("matmul", {Threads(), m, k, n, params.transpose_a, params.transpose_b, with_bias,
-                                 static_cast<int64_t>(params.activation)});
-    const auto plan = context.plans.Get<MatMulPlan>(key, [&] { return MakePlan(onednn, m, k, n, with_bias, params); });
-    plan->product.Run(onednn.stream, {{DNNL_ARG_SRC, a.data},
-                                      {DNNL_ARG_WEIGHTS, b.data},
+    const PlanKey key("matmul", {Threads(), static_cast<int64_t>(context.compute), m, k, n, params.transpose_a,
+                                 params.transpose_b, with_bias, static_cast<int64_t>(params.activation)});
+    const auto plan = context.plans.Get<MatMulPlan>(
+        key, [&] { return MakePlan(onednn.engine, m, k, n, with_bias, params, OperandType(context.compute)); });
+    void* const scratch = context.workspace.Get(plan->layout.bytes());
+    const void* const own_a = plan->a.In(onednn.stream, a.data, scratch);
+    const void* const own_b = plan->b.In(onednn.stream, b.data, scratch);
+    plan->product.Run(onednn.stream, {{DNNL_ARG_SRC, own_a},
+                                      {DNNL_ARG_WEIGHTS, own_b},
                                       {DNNL_ARG_BIAS, bias.data},
                                       {DNNL_ARG_DST, y.data},
-                                      {DNNL_ARG_SCRATCHPAD, context.workspace.Get(plan->scratchpad_bytes)}});
+                                      {DNNL_ARG_SCRATCHPAD, static_cast<std::byte*>(scratch) + plan->scratchpad}});
   });
 }
 

@@ -1,6 +1,7 @@
 #include "ops/linalg/linalg.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "ops/op_testing.h"
 
@@ -12,6 +13,9 @@ using testing::ExpectInvalid;
 using testing::RandomTensor;
 using testing::Reference;
 using testing::SumTolerance;
+
+bool OnCpu() { return testing::TestDevice().type == DeviceType::kCpu; }
+bool HasBfloat16() { return !OnCpu() || HasBfloat16Units(); }
 
 // The reference product of row-major op(a) [m, k] and op(b) [k, n].
 Reference Multiply(const std::vector<float>& a, const std::vector<float>& b, int64_t m, int64_t k, int64_t n, bool ta,
@@ -85,19 +89,44 @@ TEST(MatMul, ForwardAndGradientsOfEveryOrientation) {
 
 // Operands are rounded or cut to 10 bits of mantissa: an error of up to 2^-10 each, relative to their product.
 TEST(MatMul, Tf32) {
-  if (testing::TestDevice().type == DeviceType::kCpu) GTEST_SKIP() << "the cpu computes in float32 only";
+  if (OnCpu()) GTEST_SKIP() << "no tf32 on the cpu";
   Context context(testing::TestDevice(), Compute::kTf32);
   CheckMatMul(context, 2 * 0x1p-10 / testing::kEpsilon);
 }
 
-// Operands are rounded or cut to 7 bits of mantissa: an error of up to 2^-7 each.
+// Operands are rounded to 7 bits of mantissa, an error of up to 2^-8 each (their product's is 2^-16 more than the sum),
+// or on a GPU perhaps cut: up to 2^-7.
+double Bfloat16Rounding() { return (OnCpu() ? 2 * 0x1p-8 + 0x1p-16 : 2 * 0x1p-7) / testing::kEpsilon; }
+
 TEST(MatMul, Bfloat16) {
-  if (testing::TestDevice().type == DeviceType::kCpu) GTEST_SKIP() << "the cpu computes in float32 only";
+  if (!HasBfloat16()) GTEST_SKIP() << "needs AVX-512 BF16 or AMX";
   Context context(testing::TestDevice(), Compute::kBfloat16);
-  CheckMatMul(context, 2 * 0x1p-7 / testing::kEpsilon);
+  CheckMatMul(context, Bfloat16Rounding());
 }
 
-void CheckLinear(Context& context, bool unaligned) {
+// Codes of 8 bits need no rounding, and their sums none below 2^24.
+TEST(MatMul, Bfloat16IsExactOnSmallIntegers) {
+  if (!HasBfloat16()) GTEST_SKIP() << "needs AVX-512 BF16 or AMX";
+  testing::TestContext context;
+  const auto codes = [&](const Shape& shape, uint32_t seed, float low, float high) {
+    auto values = testing::RandomValues(shape.size(), seed, low, high);
+    for (float& value : values) value = std::floor(value);
+    return FromHost(context, values, shape);
+  };
+  const int64_t m = 37, k = 500, n = 41;
+  for (int orientation = 0; orientation < 4; ++orientation) {
+    const bool ta = (orientation & 1) != 0, tb = (orientation & 2) != 0;
+    const Tensor a = codes(Oriented(m, k, ta), 1, 0, 256), b = codes(Oriented(k, n, tb), 2, -127, 128);
+    const auto run = [&](Compute compute) {
+      context.set_compute(compute);
+      return ToHost<float>(context, MatMul(context, a, b, ta, tb));
+    };
+    EXPECT_EQ(run(Compute::kBfloat16), run(Compute::kFloat32));
+  }
+}
+
+void CheckLinear(Context& context, bool unaligned, double rounding = 0) {
+  const auto tolerance = [&](int64_t terms) { return SumTolerance(terms) + rounding; };
   const auto random = [&](const Shape& shape, uint32_t seed) {
     const Tensor values = RandomTensor(context, shape, seed);
     return unaligned ? OffByOne(context, values) : values;
@@ -127,9 +156,9 @@ void CheckLinear(Context& context, bool unaligned) {
           if (relu && yv[i] <= 0) gv[i] = 0;
           grad_bias.Add(i % out, gv[i]);
         }
-        ExpectClose(context, results[0], y, SumTolerance(in), "y");
-        ExpectClose(context, results[1], Multiply(gv, wv, n, out, in, false, false), SumTolerance(out), "grad_x");
-        ExpectClose(context, results[2], Multiply(gv, xv, out, n, in, true, false), SumTolerance(n), "grad_w");
+        ExpectClose(context, results[0], y, tolerance(in), "y");
+        ExpectClose(context, results[1], Multiply(gv, wv, n, out, in, false, false), tolerance(out), "grad_x");
+        ExpectClose(context, results[2], Multiply(gv, xv, out, n, in, true, false), tolerance(n), "grad_w");
         if (with_bias) ExpectClose(context, results[3], grad_bias, 1, "grad_bias");  // summed in double
       }
     }
@@ -146,8 +175,14 @@ TEST(Linear, UnalignedOperands) {
   CheckLinear(context, /*unaligned=*/true);
 }
 
-TEST(Linear, SecondStepOfTheSameShapeAllocatesNothing) {
-  testing::TestContext context;
+TEST(Linear, Bfloat16) {
+  if (!HasBfloat16()) GTEST_SKIP() << "needs AVX-512 BF16 or AMX";
+  Context context(testing::TestDevice(), Compute::kBfloat16);
+  CheckLinear(context, /*unaligned=*/false, Bfloat16Rounding());
+  CheckLinear(context, /*unaligned=*/true, Bfloat16Rounding());
+}
+
+void CheckSecondStep(Context& context) {
   const Tensor x = RandomTensor(context, {13, 50}, 1), w = RandomTensor(context, {20, 50}, 2);
   const Tensor bias = RandomTensor(context, {20}, 3), g = RandomTensor(context, {13, 20}, 4);
   const auto run = [&] {
@@ -161,6 +196,17 @@ TEST(Linear, SecondStepOfTheSameShapeAllocatesNothing) {
   const int64_t allocations = context.pool()->statistics().system_allocations;
   EXPECT_EQ(run(), first);
   EXPECT_EQ(context.pool()->statistics().system_allocations, allocations);
+}
+
+TEST(Linear, SecondStepOfTheSameShapeAllocatesNothing) {
+  testing::TestContext context;
+  CheckSecondStep(context);
+}
+
+TEST(Linear, SecondStepInBfloat16AllocatesNothing) {
+  if (!HasBfloat16()) GTEST_SKIP() << "needs AVX-512 BF16 or AMX";
+  Context context(testing::TestDevice(), Compute::kBfloat16);
+  CheckSecondStep(context);
 }
 
 TEST(Linear, CanBeCapturedOnceItHasRun) {

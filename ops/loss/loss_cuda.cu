@@ -1,9 +1,9 @@
 #include <limits>
 
-#include "ops/cuda/grid_sum.h"
 #include "ops/loss/loss_kernels.h"
 #include "ops/loss/loss_math.h"
 #include "runtime/kernel/cuda_launch.h"
+#include "runtime/kernel/cuda_reduce.h"
 
 namespace bitgate {
 namespace cuda {
@@ -28,27 +28,16 @@ struct Place {
   long long index;  // beyond the row: none
 };
 
-__device__ Place First(Place a, Place b) {
-  const bool second = b.value > a.value || (b.value == a.value && b.index < a.index);
-  return second ? b : a;
+__device__ Place FromLane(Place place, int lanes) {
+  return {cuda::FromLane(place.value, lanes), cuda::FromLane(place.index, lanes)};
 }
 
-template <int kRowWarps>
-__device__ Place FirstOfRow(Place place) {
-  for (int lanes = kWarp / 2; lanes > 0; lanes /= 2) {
-    const Place other{__shfl_xor_sync(0xffffffffu, place.value, lanes),
-                      __shfl_xor_sync(0xffffffffu, place.index, lanes)};
-    place = First(place, other);
+struct First {
+  __device__ Place operator()(Place a, Place b) const {
+    const bool second = b.value > a.value || (b.value == a.value && b.index < a.index);
+    return second ? b : a;
   }
-  if (kRowWarps == 1) return place;
-  __shared__ Place of_warp[kRowWarps];
-  if (threadIdx.x % kWarp == 0) of_warp[threadIdx.x / kWarp] = place;
-  __syncthreads();
-  place = of_warp[0];
-  for (int w = 1; w < kRowWarps; ++w) place = First(place, of_warp[w]);
-  __syncthreads();
-  return place;
-}
+};
 
 // Rows go round the groups of kRowWarps warps, in all blocks.
 template <int kRowWarps>
@@ -103,8 +92,8 @@ __global__ void __launch_bounds__(kThreads)
   for (int64_t r = R::first(); r < rows; r += R::step()) {
     const float* row = logits + r * classes;
     Place place{-INFINITY, classes};
-    for (int64_t c = R::thread(); c < classes; c += R::kThreadsPerRow) place = First(place, {row[c], c});
-    place = FirstOfRow<kRowWarps>(place);
+    for (int64_t c = R::thread(); c < classes; c += R::kThreadsPerRow) place = First()(place, {row[c], c});
+    place = CombineWarps<kRowWarps>(place, First());
     if (row[0] != row[0]) place.index = 0;  // nothing is greater than a NaN that comes first
     if (R::thread() == 0) own += place.index == labels[r];
   }

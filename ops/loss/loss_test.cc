@@ -93,7 +93,7 @@ TEST(CountCorrect, FirstOfEqualLogitsCounts) {
 }
 
 // As std::max_element finds it, which meets a NaN nowhere but in front.
-TEST(CountCorrect, AgreesWithTheHost) {
+TEST(CountCorrect, SameBitsOnEveryDevice) {
   testing::TestContext context;
   for (const auto& [rows, classes] :
        std::vector<std::pair<int64_t, int64_t>>{{1, 1}, {9, 10}, {200, 33}, {17, 1000}, {3, 5000}, {9000, 2}}) {

@@ -1,5 +1,6 @@
 #include "ops/optim/optim_kernels.h"
 #include "runtime/kernel/cuda_launch.h"
+#include "runtime/kernel/cuda_pack.h"
 
 namespace bitgate {
 namespace cuda {
@@ -65,8 +66,6 @@ __device__ void UpdateFour(const RowUpdate& update, const ElementUpdate<kKind, f
   if (UsesSecondMoment(kKind)) store(v, update.second_moment + i);
 }
 
-__device__ bool IsAligned(const void* pointer) { return (reinterpret_cast<size_t>(pointer) & 15) == 0; }
-
 template <UpdateKind kKind>
 __device__ void UpdateBlock(const RowUpdate& update, int64_t block) {
   const auto element = ElementUpdate<kKind, float>::Make(update.scalars, Identity());
@@ -78,8 +77,9 @@ __device__ void UpdateBlock(const RowUpdate& update, int64_t block) {
   const bool whole = end - begin == kPerThread && end <= (row + 1) * update.elements;
   const int64_t in_row = begin - row * update.elements;
   const float* gradient = update.gradient == nullptr ? nullptr : update.gradient + in_row;
-  if (whole && IsAligned(update.parameter) && IsAligned(update.first_moment) && IsAligned(update.second_moment) &&
-      IsAligned(gradient)) {
+  const auto aligned = [](const float* array) { return IsAligned(array, sizeof(float4)); };
+  if (whole && aligned(update.parameter) && aligned(update.first_moment) && aligned(update.second_moment) &&
+      aligned(gradient)) {
     UpdateFour<kKind>(update, element, MakeRow(update, row), begin, in_row);
     return;
   }

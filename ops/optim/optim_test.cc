@@ -1,6 +1,7 @@
 #include "ops/optim/optim.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "ops/op_testing.h"
 #include "ops/optim/optim_kernels.h"
@@ -176,6 +177,31 @@ std::vector<uint32_t> AllBits(Context& context, const std::vector<Problem>& prob
     }
   }
   return bits;
+}
+
+void ExpectSameBits(const std::function<void(Context&, const std::vector<ParameterUpdate>&)>& step) {
+  testing::TestContext context;
+  Context cpu;
+  const std::vector<Problem> problems = MakeProblems(context), same = MakeProblems(cpu);
+  step(context, Updates(problems));
+  step(cpu, Updates(same));
+  EXPECT_EQ(AllBits(context, problems), AllBits(cpu, same));
+}
+
+TEST(AdamStep, SameBitsOnEveryDevice) {
+  for (const int64_t step : {1, 3}) {
+    ExpectSameBits([&](Context& context, const std::vector<ParameterUpdate>& updates) {
+      AdamStep(context, updates, {0.01, 0.9, 0.999, 1e-8, 0.01}, step);
+    });
+  }
+}
+
+TEST(SgdStep, SameBitsOnEveryDevice) {
+  for (const SgdOptions& options :
+       {SgdOptions{0.1, 0, false, 0.01}, SgdOptions{0.1, 0.9, false, 0}, SgdOptions{0.1, 0.9, true, 0.01}}) {
+    ExpectSameBits(
+        [&](Context& context, const std::vector<ParameterUpdate>& updates) { SgdStep(context, updates, options); });
+  }
 }
 
 // Four groups, one of each kind, over all problems in turn.

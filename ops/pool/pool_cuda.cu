@@ -5,6 +5,7 @@
 
 #include "ops/pool/pool_kernels.h"
 #include "runtime/kernel/cuda_launch.h"
+#include "runtime/kernel/cuda_pack.h"
 
 namespace bitgate {
 namespace cuda {
@@ -12,12 +13,6 @@ namespace {
 
 constexpr int kThreads = 256;
 constexpr int kVector = 4;  // channels that a thread handles at once where it can
-
-// kCount neighbours that are read and written at once.
-template <class T, int kCount>
-struct alignas(sizeof(T) * kCount) Pack {
-  T value[kCount];
-};
 
 // What the kernels know of the windows: anything, or that they halve an image, every element in one window at most.
 struct AnyWindow {
@@ -154,8 +149,6 @@ struct Grid {
                   static_cast<unsigned>(std::min<int64_t>((items + threads - 1) / threads, 65535)));
   }
 };
-
-bool IsAligned(const void* data, size_t bytes) { return reinterpret_cast<uintptr_t>(data) % bytes == 0; }
 
 bool CanPack(const Shape& shape, const void* a, const void* b, const void* index, DType index_dtype) {
   return shape[3] % kVector == 0 && IsAligned(a, sizeof(Pack<float, kVector>)) &&

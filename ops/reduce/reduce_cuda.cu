@@ -33,7 +33,7 @@ ColumnTiles CutIntoTiles(int64_t rows, int64_t columns, bool aligned) {
   return t;
 }
 
-bool Aligned(const void* pointer) { return reinterpret_cast<uintptr_t>(pointer) % sizeof(float4) == 0; }
+bool Aligned(const void* pointer) { return IsAligned(pointer, sizeof(float4)); }
 
 // ---- on the device ----
 

@@ -137,6 +137,8 @@ Isa ActiveIsa() {
   return isa;
 }
 
+bool HasBfloat16Units() { return IsaSupported(Isa::kAvx512) && AllFound({"avx512_bf16"}); }
+
 std::string ProcessorName() {
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);) {

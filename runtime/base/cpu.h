@@ -25,6 +25,9 @@ Isa ChooseIsa(const char* limit);
 // the same bits; a lower one is for tests and for measuring.
 Isa ActiveIsa();
 
+// Whether it multiplies bfloat16 in hardware: AVX-512 BF16, which every processor with AMX-BF16 has too.
+bool HasBfloat16Units();
+
 // The processor's name as the operating system knows it, or "unknown processor".
 std::string ProcessorName();
 

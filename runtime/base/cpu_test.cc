@@ -85,6 +85,13 @@ TEST(CpuTest, TheChoiceIsMadeOnce) {
   EXPECT_EQ(ActiveIsa(), Isa::kScalar);
 }
 
+TEST(CpuTest, Bfloat16UnitsAreAvx512s) {
+  const std::set<std::string> flags = KernelFlags();
+  if (flags.empty()) GTEST_SKIP() << "/proc/cpuinfo has no flags";
+  EXPECT_EQ(HasBfloat16Units(), flags.count("avx512_bf16") == 1 && IsaSupported(Isa::kAvx512));
+  EXPECT_TRUE(flags.count("amx_bf16") == 0 || HasBfloat16Units());
+}
+
 TEST(CpuTest, TheProcessorHasAName) {
   const std::string name = ProcessorName();
   ASSERT_FALSE(name.empty());

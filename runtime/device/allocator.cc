@@ -22,9 +22,40 @@ class HostMemorySource : public MemorySource {
 
 std::unique_ptr<MemorySource> HostMemory() { return std::make_unique<HostMemorySource>(); }
 
-Pool::Pool(std::unique_ptr<MemorySource> source) : source_(std::move(source)) {}
+void PoolFamily::Trim() noexcept {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  for (Pool* pool : pools_) pool->Trim();
+}
 
-Pool::~Pool() { Trim(); }
+PoolStatistics PoolFamily::statistics() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  PoolStatistics sum;
+  for (const Pool* pool : pools_) {
+    const PoolStatistics one = pool->statistics();
+    sum.system_allocations += one.system_allocations;
+    sum.system_bytes += one.system_bytes;
+    sum.in_use_bytes += one.in_use_bytes;
+    sum.peak_in_use_bytes += one.peak_in_use_bytes;
+  }
+  return sum;
+}
+
+Pool::Pool(std::unique_ptr<MemorySource> source, std::shared_ptr<PoolFamily> family, Idle idle)
+    : source_(std::move(source)),
+      family_(family == nullptr ? std::make_shared<PoolFamily>() : std::move(family)),
+      when_idle_(idle) {
+  const std::lock_guard<std::mutex> lock(family_->mutex_);
+  family_->pools_.push_back(this);
+}
+
+Pool::~Pool() {
+  {
+    const std::lock_guard<std::mutex> lock(family_->mutex_);
+    auto& pools = family_->pools_;
+    pools.erase(std::remove(pools.begin(), pools.end(), this), pools.end());
+  }
+  GiveBack();
+}
 
 size_t Pool::SizeClass(size_t bytes) {
   if (bytes <= kAlignment) return kAlignment;
@@ -38,36 +69,38 @@ size_t Pool::SizeClass(size_t bytes) {
 
 void* Pool::Allocate(size_t bytes) {
   const size_t size = SizeClass(bytes);
-  std::lock_guard<std::mutex> lock(mutex_);
-  void* block = nullptr;
-  auto& idle = idle_[size];
-  if (!idle.empty()) {
-    block = idle.back();
-    idle.pop_back();
-  } else {
-    block = AcquireLocked(size);
+  void* block = TakeIdle(size);
+  const bool fresh = block == nullptr;
+  if (fresh) block = Acquire(size);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (fresh) {
+    ++statistics_.system_allocations;
+    statistics_.system_bytes += size;
   }
   statistics_.in_use_bytes += size;
   statistics_.peak_in_use_bytes = std::max(statistics_.peak_in_use_bytes, statistics_.in_use_bytes);
   return block;
 }
 
-void* Pool::AcquireLocked(size_t size) {
-  const int64_t pooled = statistics_.system_bytes - statistics_.in_use_bytes;
-  void* block = source_->Acquire(size);
-  if (block == nullptr) {
-    TrimLocked();
-    block = source_->Acquire(size);
-  }
-  if (block == nullptr) {
-    const int64_t free = source_->FreeBytes();
-    throw ResourceExhausted("out of memory on ", ToString(device()), ": asked for ", size, " bytes with ",
-                            statistics_.in_use_bytes, " in use and ", pooled, " pooled",
-                            free < 0 ? "" : ", " + std::to_string(free) + " free on the device");
-  }
-  ++statistics_.system_allocations;
-  statistics_.system_bytes += size;
+void* Pool::TakeIdle(size_t size) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  auto& idle = idle_[size];
+  if (idle.empty()) return nullptr;
+  void* block = idle.back();
+  idle.pop_back();
   return block;
+}
+
+// Without a lock of its own: the family takes those of all its pools.
+void* Pool::Acquire(size_t size) {
+  if (void* block = source_->Acquire(size)) return block;
+  const PoolStatistics before = family_->statistics();
+  family_->Trim();
+  if (void* block = source_->Acquire(size)) return block;
+  const int64_t free = source_->FreeBytes();
+  throw ResourceExhausted("out of memory on ", ToString(device()), ": asked for ", size, " bytes with ",
+                          before.in_use_bytes, " in use and ", before.system_bytes - before.in_use_bytes, " pooled",
+                          free < 0 ? "" : ", " + std::to_string(free) + " free on the device");
 }
 
 void Pool::Free(void* block, size_t bytes) noexcept {
@@ -78,11 +111,11 @@ void Pool::Free(void* block, size_t bytes) noexcept {
 }
 
 void Pool::Trim() noexcept {
-  std::lock_guard<std::mutex> lock(mutex_);
-  TrimLocked();
+  if (when_idle_ == Idle::kGoesBack) GiveBack();
 }
 
-void Pool::TrimLocked() noexcept {
+void Pool::GiveBack() noexcept {
+  std::lock_guard<std::mutex> lock(mutex_);
   for (auto& [size, blocks] : idle_) {
     for (void* block : blocks) source_->Release(block);
     statistics_.system_bytes -= size * blocks.size();

@@ -2,7 +2,8 @@
 //
 // A pool hands out 64-byte aligned blocks and keeps what is given back, by size class, so that a training step asks the
 // system for nothing after the first of each batch shape. Thread-safe. On CUDA a block given back may be handed out
-// again at once: all work of a Context runs on one compute stream, and that order makes it safe.
+// again at once: all work of a GPU runs on one compute stream, and that order makes it safe. Pools of one device are a
+// family: when one finds the device's memory out, all of them give back what lies idle.
 #ifndef BITGATE_RUNTIME_DEVICE_ALLOCATOR_H_
 #define BITGATE_RUNTIME_DEVICE_ALLOCATOR_H_
 
@@ -17,7 +18,7 @@
 
 namespace bitgate {
 
-// The system below a pool. Implementations: host memory, CUDA device memory.
+// The system below a pool. Implementations: host memory, CUDA device memory. Thread-safe.
 class MemorySource {
  public:
   virtual ~MemorySource() = default;
@@ -38,21 +39,42 @@ struct PoolStatistics {
   int64_t peak_in_use_bytes = 0;
 };
 
+class Pool;
+
+// The pools of one device.
+class PoolFamily {
+ public:
+  // Every pool of it gives back what lies idle.
+  void Trim() noexcept;
+  // Sums over its pools.
+  PoolStatistics statistics() const;
+
+ private:
+  friend class Pool;
+  mutable std::mutex mutex_;  // taken before a pool's own
+  std::vector<Pool*> pools_;
+};
+
+// Whether a pool's idle blocks may go back to the system while it lives. Not where somebody counts on finding them at
+// their addresses: captured work does.
+enum class Idle { kGoesBack, kStays };
+
 class Pool {
  public:
-  explicit Pool(std::unique_ptr<MemorySource> source);
+  explicit Pool(std::unique_ptr<MemorySource> source, std::shared_ptr<PoolFamily> family = nullptr,
+                Idle idle = Idle::kGoesBack);
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
   Device device() const { return source_->device(); }
 
-  // Never null, also for 0 bytes. Throws ResourceExhausted, naming what was asked, what is in use, what is pooled and
-  // what the device has left, after giving every idle block back to the system did not help.
+  // Never null, also for 0 bytes. Throws ResourceExhausted, naming what was asked, what is in use and pooled in its
+  // family and what the device has left, after giving idle blocks back to the system did not help.
   void* Allocate(size_t bytes);
   // `bytes` is what was asked for.
   void Free(void* block, size_t bytes) noexcept;
-  // Gives idle blocks back to the system.
+  // Gives idle blocks back to the system, unless they are to stay.
   void Trim() noexcept;
 
   PoolStatistics statistics() const;
@@ -61,10 +83,13 @@ class Pool {
   static size_t SizeClass(size_t bytes);
 
  private:
-  void* AcquireLocked(size_t size);
-  void TrimLocked() noexcept;
+  void* TakeIdle(size_t size);
+  void* Acquire(size_t size);
+  void GiveBack() noexcept;
 
   std::unique_ptr<MemorySource> source_;
+  std::shared_ptr<PoolFamily> family_;
+  Idle when_idle_;
   mutable std::mutex mutex_;
   std::map<size_t, std::vector<void*>> idle_;
   PoolStatistics statistics_;

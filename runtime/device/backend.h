@@ -49,8 +49,8 @@ class Backend {
 
   // Of all contexts of the device.
   virtual const std::shared_ptr<Pool>& pool() = 0;
-  // Another one, for memory that nobody else may be given.
-  virtual std::shared_ptr<Pool> MakePool() = 0;
+  // Another of the same family, for captured work: nobody else is given its memory, and it stays until the pool goes.
+  virtual std::shared_ptr<Pool> MakeCapturePool() = 0;
   // Host memory that Upload and Download can reach: pinned on CUDA.
   virtual const std::shared_ptr<Pool>& host_pool() = 0;
   // What can still be had of pool(): idle there, or free on the device. -1 where nobody can tell.

@@ -1,7 +1,6 @@
 #include "runtime/device/context.h"
 
-#include <utility>
-
+#include "runtime/base/cpu.h"
 #include "runtime/base/error.h"
 #include "runtime/device/onednn.h"
 
@@ -18,39 +17,20 @@ std::unique_ptr<Backend> MakeBackend(Device device) {
 #endif
 }
 
-}  // namespace
-
-std::unique_ptr<CapturedWork> Backend::Capture(const std::function<void()>&) {
-  throw NotCapturable("a device that captures nothing");
-}
-
-Libraries::Libraries() = default;
-Libraries::~Libraries() = default;
-
-OneDnn& Libraries::onednn() {
-  if (!onednn_) onednn_ = CallOneDnn("device", [] { return std::make_unique<OneDnn>(); });
-  return *onednn_;
-}
-
-void Workspace::Swap(Workspace& other) noexcept {
-  pool_.swap(other.pool_);
-  std::swap(block_, other.block_);
-  std::swap(bytes_, other.bytes_);
-}
-
-Workspace::~Workspace() {
-  if (block_ != nullptr) pool_->Free(block_, bytes_);
-}
-
-void* Workspace::Get(size_t bytes) {
-  if (block_ == nullptr || bytes > bytes_) {
-    if (block_ != nullptr) pool_->Free(block_, bytes_);
-    block_ = nullptr;
-    block_ = pool_->Allocate(bytes);
-    bytes_ = bytes;
+void CheckCpuCompute(Compute compute) {
+  if (compute == Compute::kFloat32) return;
+  if (compute != Compute::kBfloat16) {
+    throw UnsupportedDevice("compute: expected float32 or bfloat16 on the cpu, got ", ToString(compute));
   }
-  return block_;
+  constexpr const char* kExpected = "compute: expected AVX-512 BF16 or AMX for bfloat16 on the cpu, got ";
+  if (!HasBfloat16Units()) throw UnsupportedDevice(kExpected, "a processor without (", ProcessorName(), ")");
+  // oneDNN's names are sets of bits, each containing those it builds on.
+  const int used = static_cast<int>(dnnl::get_effective_cpu_isa());
+  const int needed = static_cast<int>(dnnl::cpu_isa::avx512_core_bf16);
+  if ((used & needed) != needed) throw UnsupportedDevice(kExpected, "them forbidden by ONEDNN_MAX_CPU_ISA");
 }
+
+}  // namespace
 
 Context::Context(Device device, Compute compute)
     : device_(device),
@@ -61,9 +41,7 @@ Context::Context(Device device, Compute compute)
 }
 
 void Context::set_compute(Compute compute) {
-  if (device_.type == DeviceType::kCpu && compute != Compute::kFloat32) {
-    throw UnsupportedDevice("compute: expected float32 on the cpu, got ", ToString(compute));
-  }
+  if (device_.type == DeviceType::kCpu) CheckCpuCompute(compute);
   kernel_.compute = compute;
 }
 

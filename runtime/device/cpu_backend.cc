@@ -1,6 +1,7 @@
 #include <cstring>
 
 #include "runtime/base/cpu.h"
+#include "runtime/base/error.h"
 #include "runtime/device/backend.h"
 
 namespace bitgate {
@@ -19,7 +20,9 @@ class CpuBackend : public Backend {
  public:
   std::string device_name() const override { return ProcessorName(); }
   const std::shared_ptr<Pool>& pool() override { return pool_; }
-  std::shared_ptr<Pool> MakePool() override { return std::make_shared<Pool>(HostMemory()); }
+  std::shared_ptr<Pool> MakeCapturePool() override {
+    return std::make_shared<Pool>(HostMemory(), nullptr, Idle::kStays);
+  }
   const std::shared_ptr<Pool>& host_pool() override { return pool_; }
   Stream compute_stream() override { return {}; }
   void Synchronize() override {}
@@ -42,6 +45,10 @@ class CpuBackend : public Backend {
 };
 
 }  // namespace
+
+std::unique_ptr<CapturedWork> Backend::Capture(const std::function<void()>&) {
+  throw NotCapturable("a device that captures nothing");
+}
 
 std::unique_ptr<Backend> MakeCpuBackend() { return std::make_unique<CpuBackend>(); }
 

@@ -1,4 +1,5 @@
 #include <cstring>
+#include <exception>
 #include <map>
 #include <mutex>
 #include <string>
@@ -31,7 +32,7 @@ __global__ void SetBytesKernel(unsigned char* target, SmallBytes bytes, int coun
 // What all contexts of one GPU share. One compute stream for all of them: what one context has queued on a tensor is
 // done before what another queues on it later, and memory given back can be handed out again at once.
 struct Gpu {
-  explicit Gpu(int index) : index(index), pool(std::make_shared<Pool>(DeviceMemory(index))) {
+  explicit Gpu(int index) : index(index), pool(std::make_shared<Pool>(DeviceMemory(index), family)) {
     BG_CHECK_CUDA(cudaSetDevice(index));
     cudaDeviceProp properties;
     BG_CHECK_CUDA(cudaGetDeviceProperties(&properties, index));
@@ -48,6 +49,7 @@ struct Gpu {
 
   int index;
   std::string name;
+  std::shared_ptr<PoolFamily> family = std::make_shared<PoolFamily>();
   std::shared_ptr<Pool> pool;
   std::shared_ptr<Pool> host_pool = std::make_shared<Pool>(PinnedMemory());
   cudaStream_t compute = nullptr, upload = nullptr;
@@ -123,7 +125,9 @@ class CudaBackend : public Backend {
 
   std::string device_name() const override { return gpu_->name; }
   const std::shared_ptr<Pool>& pool() override { return gpu_->pool; }
-  std::shared_ptr<Pool> MakePool() override { return std::make_shared<Pool>(DeviceMemory(gpu_->index)); }
+  std::shared_ptr<Pool> MakeCapturePool() override {
+    return std::make_shared<Pool>(DeviceMemory(gpu_->index), gpu_->family, Idle::kStays);
+  }
   const std::shared_ptr<Pool>& host_pool() override { return gpu_->host_pool; }
   int64_t FreeBytes() override {
     Activate();
@@ -191,12 +195,6 @@ class CudaBackend : public Backend {
   bool capturing_ = false;
 };
 
-bool IsPinned(const void* memory) {
-  cudaPointerAttributes attributes = {};
-  if (cudaPointerGetAttributes(&attributes, memory) != cudaSuccess) cudaGetLastError();
-  return attributes.type == cudaMemoryTypeHost;
-}
-
 void CudaBackend::CopyFromHost(void* target, const void* source, size_t bytes) {
   if (bytes == 0) return;
   Activate();
@@ -208,9 +206,10 @@ void CudaBackend::CopyFromHost(void* target, const void* source, size_t bytes) {
     return;
   }
   RefuseInCapture("a copy from the host");
-  // Pageable memory is staged by the driver before the call returns; pinned memory is read when the copy's turn comes.
+  // Memory that the GPU reaches by itself is read when the copy's turn comes: pinned and managed memory, and where the
+  // system lets a GPU read pageable memory (HMM, ATS), any.
   BG_CHECK_CUDA(cudaMemcpyAsync(target, source, bytes, cudaMemcpyHostToDevice, gpu_->compute));
-  if (IsPinned(source)) BG_CHECK_CUDA(cudaStreamSynchronize(gpu_->compute));
+  BG_CHECK_CUDA(cudaStreamSynchronize(gpu_->compute));
 }
 
 cudaGraph_t CudaBackend::EndCapture() {
@@ -219,6 +218,17 @@ cudaGraph_t CudaBackend::EndCapture() {
   if (cudaStreamEndCapture(capture_, &graph) == cudaSuccess) return graph;
   cudaGetLastError();
   return nullptr;
+}
+
+// Of the exception being handled.
+std::string CurrentMessage() {
+  try {
+    throw;
+  } catch (const std::exception& error) {
+    return error.what();
+  } catch (...) {
+    return "an exception of another kind";
+  }
 }
 
 std::unique_ptr<CapturedWork> CudaBackend::Capture(const std::function<void()>& work) {
@@ -232,7 +242,8 @@ std::unique_ptr<CapturedWork> CudaBackend::Capture(const std::function<void()>& 
     work();
   } catch (...) {
     const cudaGraph_t graph = EndCapture();
-    if (graph != nullptr) cudaGraphDestroy(graph);
+    if (graph == nullptr) throw NotCapturable("work that broke the capture: " + CurrentMessage());
+    cudaGraphDestroy(graph);
     throw;
   }
   const cudaGraph_t graph = EndCapture();
@@ -242,13 +253,16 @@ std::unique_ptr<CapturedWork> CudaBackend::Capture(const std::function<void()>& 
 
 // ---- opening one ----
 
-#define BG_TEXT(...) #__VA_ARGS__
-#define BG_TEXT_OF(...) BG_TEXT(__VA_ARGS__)
+// As //third_party/cuda:architectures takes them: "80,90".
+std::string Architectures() {
+  std::string text;
 #if defined(__CUDA_ARCH_LIST__)
-constexpr const char* kArchitectures = BG_TEXT_OF(__CUDA_ARCH_LIST__);  // "800,900"
-#else
-constexpr const char* kArchitectures = "unknown";
+  for (const int architecture : {__CUDA_ARCH_LIST__}) {  // 800, 900
+    text += (text.empty() ? "" : ",") + std::to_string(architecture / 10);
+  }
 #endif
+  return text;
+}
 
 std::string VersionText(int version) {
   return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
@@ -263,10 +277,8 @@ int CountGpus(int index) {
     int driver = 0, needed = 0;
     cudaDriverGetVersion(&driver);
     cudaRuntimeGetVersion(&needed);
-    if (driver > 0) {
-      throw UnsupportedDevice("device: cuda:", index, " expected a driver for CUDA ", VersionText(needed),
-                              " or newer, got one for ", VersionText(driver));
-    }
+    throw UnsupportedDevice("device: cuda:", index, " expected a driver for CUDA ", VersionText(needed),
+                            " or newer, got ", driver > 0 ? "one for " + VersionText(driver) : "none (libcuda.so.1)");
   }
   throw UnsupportedDevice("device: cuda:", index, " expected a GPU and its driver, got: ", cudaGetErrorString(status));
 }
@@ -283,9 +295,9 @@ void CheckArchitecture(int index) {
   cudaDeviceProp properties = {};
   cudaGetDeviceProperties(&properties, index);
   throw UnsupportedDevice("device: cuda:", index,
-                          " expected a GPU of an architecture that this build has kernels for (", kArchitectures,
+                          " expected a GPU of an architecture that this build has kernels for (", Architectures(),
                           "), got ", properties.name, " of ", properties.major, properties.minor,
-                          "0; build with --//third_party/cuda:architectures=", properties.major, properties.minor);
+                          "; build with --//third_party/cuda:architectures=", properties.major, properties.minor);
 }
 
 }  // namespace

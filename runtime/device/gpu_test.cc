@@ -72,7 +72,7 @@ TEST_F(Gpu, LanesWaitWhereMarkersSaySo) {
   float* const down = up + kSize;
   const Tensor target = Zeros(*context_, {kSize}), sum = Zeros(*context_, {kSize});
   const auto uploaded = backend().MakeMarker(), used = backend().MakeMarker(), arrived = backend().MakeMarker();
-  EXPECT_TRUE(used->Passed());  // never recorded
+  EXPECT_TRUE(used->Passed());   // never recorded
   used->Record(Lane::kCompute);  // behind the zeros
   for (int round = 1; round <= 3; ++round) {
     uploaded->Wait();  // `up` is free
@@ -150,7 +150,7 @@ TEST_F(Gpu, WhatCannotBeCapturedIsRefusedAndLeavesNothingBehind) {
 }
 
 TEST_F(Gpu, MemoryOfCapturedWorkIsItsOwn) {
-  Memory memory(backend().MakePool());
+  Memory memory(backend().MakeCapturePool());
   const void* own;
   {
     const UseMemory use(*context_, memory);
@@ -167,7 +167,8 @@ TEST_F(Gpu, MemoryOfCapturedWorkIsItsOwn) {
 TEST_F(Gpu, OutOfMemorySaysWhatThereIs) {
   const std::string message =
       MessageOf([&] { Empty(*context_, {int64_t{1} << 45}); }, absl::StatusCode::kResourceExhausted);
-  EXPECT_THAT(message, HasSubstr("out of memory on cuda:0: asked for 140737488355328 bytes with "));
+  EXPECT_THAT(message, HasSubstr("out of memory on " + ToString(testing::TestDevice()) +
+                                 ": asked for 140737488355328 bytes with "));
   EXPECT_THAT(message, HasSubstr(" pooled, "));
   EXPECT_THAT(message, HasSubstr(" free on the device"));
   EXPECT_EQ(ToHost<float>(*context_, FromHost<float>(*context_, {5}, {1}))[0], 5.0f);
@@ -187,17 +188,17 @@ class EmulatedGpu : public Gpu {
   }
   std::string FailureWith(const char* setting, const char* value) {
     setenv(setting, value, 1);
-    const std::string message =
-        MessageOf([] { Context context(ParseDevice("cuda:0")); }, absl::StatusCode::kUnimplemented);
+    const std::string message = MessageOf([] { testing::TestContext context; }, absl::StatusCode::kUnimplemented);
     unsetenv(setting);
     return message;
   }
 };
 
 TEST_F(EmulatedGpu, MachinesThatCannot) {
-  EXPECT_THAT(FailureWith("BITGATE_EMULATED_GPUS", "0"), HasSubstr("cuda:0 expected a GPU and its driver, got: "));
+  const std::string device = ToString(testing::TestDevice());
+  EXPECT_THAT(FailureWith("BITGATE_EMULATED_GPUS", "0"), HasSubstr(device + " expected a GPU and its driver, got: "));
   EXPECT_THAT(FailureWith("BITGATE_EMULATED_DRIVER", "12040"),
-              HasSubstr("cuda:0 expected a driver for CUDA 13.0 or newer, got one for 12.4"));
+              HasSubstr(device + " expected a driver for CUDA 13.0 or newer, got one for 12.4"));
   EXPECT_THAT(FailureWith("BITGATE_EMULATED_NO_KERNEL_IMAGE", "1"),
               HasSubstr("expected a GPU of an architecture that this build has kernels for"));
   testing::TestContext context;

@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "runtime/base/math.h"
+#include "runtime/kernel/cuda_pack.h"
 #include "runtime/kernel/cuda_reduce.h"
 
 namespace bitgate {
@@ -62,9 +63,7 @@ struct MapArrays {
 
 template <class... Inputs>
 MapArrays<sizeof...(Inputs)> MakeMapArrays(float* y, const Inputs*... x) {
-  uintptr_t addresses = reinterpret_cast<uintptr_t>(y);
-  ((addresses |= reinterpret_cast<uintptr_t>(x)), ...);
-  return {y, {x...}, addresses % sizeof(float4) == 0};
+  return {y, {x...}, (IsAligned(y, sizeof(float4)) && ... && IsAligned(x, sizeof(float4)))};
 }
 
 // ---- on the device ----

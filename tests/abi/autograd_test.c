@@ -199,6 +199,31 @@ static void quantizers(void) {
   bg_tensor_free(one);
 }
 
+static void bsq(void) {
+  const float digits[] = {1, 0, 0, 1, 0, 1, 0, 1, 0, 0, 0, 0}; /* codes 3, -2, 1 */
+  bg_tensor *planes = tiny_tensor(context, 4, 3, digits), *row = LEAF(3, 0, 9, 9, 9), *scale = LEAF(1, 0, 1.5f);
+  bg_tensor *x = LEAF(4, 0, -1, 1, 2.9f, 7), *alpha = LEAF(1, 0, 3), *y = NULL, *penalty = NULL, *decay = NULL;
+  CHECK_OK(bg_bsq_weight(context, planes, row, scale, 2, &y));
+  EXPECT(y, 1.5f, -1, 0.5f);
+  BACK(y, 1, 2, 3);
+  EXPECT_GRADIENT(row, 1.5f, 3, 4.5f);
+  EXPECT_GRADIENT(scale, 1 - 4.0f / 3 + 1);
+  CHECK_OK(bg_bsq_group_lasso(context, planes, 2, 2, &penalty, &decay)); /* two norms of sqrt 2 */
+  EXPECT(penalty, 5.6568542f);
+  EXPECT(decay, 1.4142136f, 1.4142136f, 1.4142136f, 1.4142136f);
+  CHECK_OK(bg_bsq_largest(context, x, alpha, &y));
+  EXPECT(y, 3);
+  bg_tensor_free(y);
+  CHECK_OK(bg_bsq_activation(context, x, alpha, NULL, 2, &y));
+  EXPECT(y, 0, 1, 3, 3);
+  BACK(y, 1, 2, 3, 4);
+  EXPECT_GRADIENT(x, 0, 2, 3, 0);
+  EXPECT_GRADIENT(alpha, 4);
+  bg_tensor_free(planes);
+  bg_tensor_free(penalty);
+  bg_tensor_free(decay);
+}
+
 static void gates_and_noise(void) {
   const bg_gate_site site = {sizeof site, 0, 2, 0, {2, 3, BG_GATE_OPEN, BG_GATE_CLOSED}, {0, 0, 0, 0, 0}};
   const bg_gate_site fixed = {sizeof fixed, 0, 0, 0, {BG_GATE_OPEN, 0, BG_GATE_CLOSED, 0}, {1, 2, 4, 8, 16}};
@@ -289,6 +314,7 @@ int main(int argc, char** argv) {
   RUN(windows);
   RUN(losses);
   RUN(quantizers);
+  RUN(bsq);
   RUN(gates_and_noise);
   RUN(optimizer_steps);
   RUN(what_backward_expects);

@@ -213,6 +213,13 @@ static void quantizers(void) {
   REFUSED("keep", bg_fixed_quantize(context, x, one, four, &fixed, &none));
   REFUSED("gates", bg_bayesian_bits(context, x, one, three, NULL, 1, &none));
   REFUSED("channel", bg_bayesian_bits(context, x, one, four, three, 1, &none));
+  REFUSED("at least 4 rows", bg_bsq_weight(context, x, two, one, 2, &none));
+  REFUSED("row", bg_bsq_weight(context, x, three, one, 1, &none));
+  REFUSED("bits", bg_bsq_weight(context, x, two, one, INT32_MIN, &none));
+  REFUSED("weight", bg_bsq_group_lasso(context, x, 1, NAN, &none, &none));
+  REFUSED("bits", bg_bsq_activation(context, x, one, one, INT32_MAX, &none));
+  REFUSED("alpha", bg_bsq_activation(context, x, two, NULL, 4, &none));
+  REFUSED("alpha", bg_bsq_largest(context, x, two, &none));
   REFUSED("site", bg_gates(context, four, NULL, BG_GATES_THRESHOLD, sites, 0, &none));
   REFUSED("site", bg_gate_penalty(context, four, 1, sites, INT32_MIN, &none));
   sites[1].level[2] = 4;

@@ -1,12 +1,15 @@
-/* The interface on a GPU. Every case is skipped where the library has been built without CUDA, or there is no GPU. */
+/* The interface on a GPU: that of BITGATE_TEST_DEVICE, or cuda:0 where the variable names none. Then every case is
+ * skipped where the library has been built without CUDA, or there is no GPU; one that was asked for must open. */
 #include <math.h>
 #include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/abi/check.h"
 #include "tests/abi/tiny.h"
 
-static const char kDevice[] = "cuda:0";
+static const char* device_name = "cuda:0";
 
 enum { kMostParameters = 32, kPixels = TINY_SIZE * TINY_SIZE };
 
@@ -26,6 +29,15 @@ static const float* elements(bg_tensor* tensor) {
   return here;
 }
 
+/* Words about the device; the last eight are kept. */
+static const char* about_device(const char* before, const char* behind) {
+  static char texts[8][64];
+  static int next;
+  char* text = texts[next++ % 8];
+  snprintf(text, sizeof texts[0], "%s%s%s", before, device_name, behind);
+  return text;
+}
+
 static void check_device(bg_tensor* tensor, const char* expected) {
   const char* device = NULL;
   CHECK_OK(bg_tensor_device(tensor, &device));
@@ -34,9 +46,9 @@ static void check_device(bg_tensor* tensor, const char* expected) {
 
 static void contexts(void) {
   const char* text = NULL;
-  bg_context *context = tiny_context_on(kDevice), *other = NULL;
+  bg_context *context = tiny_context_on(device_name), *other = NULL;
   CHECK_OK(bg_context_device(context, &text));
-  CHECK(strcmp(text, kDevice) == 0);
+  CHECK(strcmp(text, device_name) == 0);
   CHECK_OK(bg_context_device_name(context, &text));
   CHECK(strlen(text) > 0);
   for (int i = 0; i < 3; ++i) {
@@ -56,9 +68,9 @@ static void tensors(void) {
   const float values[3] = {1, 2, 3}, others[3] = {4, 5, 6};
   const int64_t dims[1] = {kLarge};
   void* data = NULL;
-  bg_context* context = tiny_context_on(kDevice);
+  bg_context* context = tiny_context_on(device_name);
   bg_tensor *tensor = on(context, 3, 0, values), *zeros = on(context, 3, 0, NULL), *alias = NULL, *none = NULL;
-  check_device(tensor, kDevice);
+  check_device(tensor, device_name);
   CHECK(memcmp(elements(tensor), values, sizeof values) == 0);
   CHECK(elements(zeros)[0] == 0 && elements(zeros)[2] == 0);
   CHECK_OK(bg_tensor_create_alias(tensor, &alias));
@@ -83,14 +95,14 @@ static void tensors(void) {
 /* What one context has queued is done before what another does with its tensor, also when the first is gone. */
 static void contexts_come_and_go(void) {
   const float one[1] = {1};
-  bg_context* context = tiny_context_on(kDevice);
+  bg_context* context = tiny_context_on(device_name);
   bg_tensor *x = on(context, 1, 0, one), *y = NULL;
   for (int i = 0; i < 12; ++i) {
     CHECK_OK(bg_scale(context, x, 2, &y));
     bg_tensor_free(x);
     x = y;
     bg_context_free(context);
-    context = tiny_context_on(kDevice);
+    context = tiny_context_on(device_name);
   }
   bg_context_free(context);
   CHECK(elements(x)[0] == 4096);
@@ -144,7 +156,7 @@ static void one_step(const char* device, float* loss, float* gradient, float* ad
 static void a_step_as_on_the_cpu(void) {
   float loss[2], gradient[2][15], adam[2][15], sgd[2][15];
   one_step("cpu", &loss[0], gradient[0], adam[0], sgd[0]);
-  one_step(kDevice, &loss[1], gradient[1], adam[1], sgd[1]);
+  one_step(device_name, &loss[1], gradient[1], adam[1], sgd[1]);
   CHECK_NEAR(loss[0], loss[1], 1e-6);
   for (int i = 0; i < 15; ++i) {
     CHECK_NEAR(gradient[0][i], gradient[1][i], 1e-6);
@@ -157,20 +169,21 @@ static void a_step_as_on_the_cpu(void) {
 static void mixed_devices(void) {
   const float values[4] = {1, 2, 3, 4};
   const bg_sgd_params sgd = {.struct_size = sizeof sgd, .learning_rate = 0.5};
-  bg_context *gpu = tiny_context_on(kDevice), *cpu = tiny_context();
+  bg_context *gpu = tiny_context_on(device_name), *cpu = tiny_context();
   bg_tensor *there = on(gpu, 2, 2, values), *here = on(cpu, 2, 2, values), *y = NULL, *loss = NULL, *penalty = NULL;
-  bg_model *gpu_model = tiny_model_on(kDevice), *cpu_model = tiny_model();
+  bg_model *gpu_model = tiny_model_on(device_name), *cpu_model = tiny_model();
   bg_trainer *gpu_trainer = NULL, *cpu_trainer = NULL;
   bg_tensor *gpu_images = NULL, *gpu_labels = NULL, *cpu_images = NULL, *cpu_labels = NULL, *floats[2];
   const int64_t dims[4] = {1, TINY_SIZE, TINY_SIZE, 1};
   int32_t classes[4];
-  CHECK_INVALID("on cuda:0, got it on cpu", bg_relu(gpu, here, &y));
-  CHECK_INVALID("on cpu, got it on cuda:0", bg_relu(cpu, there, &y));
-  CHECK_INVALID("on cuda:0, got it on cpu", bg_add(gpu, there, here, &y));
-  CHECK_INVALID("on cuda:0, got it on cpu", bg_mat_mul(gpu, here, there, 0, 0, &y));
-  CHECK_INVALID("on cpu, got it on cuda:0", bg_flatten(cpu, there, &y));
-  CHECK_INVALID("on cuda:0, got it on cpu", bg_sgd_step(gpu, there, here, NULL, &sgd));
-  CHECK_INVALID("on cpu, got it on cuda:0", bg_sgd_step(cpu, there, there, NULL, &sgd));
+  const char *is_on_cpu = about_device("on ", ", got it on cpu"), *is_on_gpu = about_device("on cpu, got it on ", "");
+  CHECK_INVALID(is_on_cpu, bg_relu(gpu, here, &y));
+  CHECK_INVALID(is_on_gpu, bg_relu(cpu, there, &y));
+  CHECK_INVALID(is_on_cpu, bg_add(gpu, there, here, &y));
+  CHECK_INVALID(is_on_cpu, bg_mat_mul(gpu, here, there, 0, 0, &y));
+  CHECK_INVALID(is_on_gpu, bg_flatten(cpu, there, &y));
+  CHECK_INVALID(is_on_cpu, bg_sgd_step(gpu, there, here, NULL, &sgd));
+  CHECK_INVALID(is_on_gpu, bg_sgd_step(cpu, there, there, NULL, &sgd));
   CHECK_OK(bg_tensor_set_requires_grad(there, 1));
   CHECK_OK(bg_sum(gpu, there, &loss));
   CHECK_INVALID("backward", bg_backward(cpu, loss));
@@ -179,8 +192,9 @@ static void mixed_devices(void) {
   CHECK_OK(bg_tensor_create(gpu, BG_FLOAT32, 4, dims, NULL, &floats[0]));
   CHECK_OK(bg_tensor_create(cpu, BG_FLOAT32, 4, dims, NULL, &floats[1]));
   for (int train = 0; train < 2; ++train) {
-    CHECK_INVALID("a context on cuda:0", bg_model_forward(gpu_model, cpu, floats[0], train, 1, &y, &penalty));
-    CHECK_INVALID("images on cuda:0", bg_model_forward(gpu_model, gpu, floats[1], train, 1, &y, &penalty));
+    CHECK_INVALID(about_device("a context on ", ""),
+                  bg_model_forward(gpu_model, cpu, floats[0], train, 1, &y, &penalty));
+    CHECK_INVALID(about_device("images on ", ""), bg_model_forward(gpu_model, gpu, floats[1], train, 1, &y, &penalty));
     CHECK_INVALID("a context on cpu", bg_model_forward(cpu_model, gpu, floats[1], train, 1, &y, &penalty));
     CHECK_INVALID("images on cpu", bg_model_forward(cpu_model, cpu, floats[0], train, 1, &y, &penalty));
   }
@@ -190,7 +204,7 @@ static void mixed_devices(void) {
   CHECK_OK(bg_trainer_create_stepper(cpu_model, &cpu_trainer));
   CHECK_INVALID("raw images on the cpu", bg_trainer_step(gpu_trainer, gpu_images, cpu_labels, 1, NULL));
   CHECK_INVALID("raw images on the cpu", bg_model_predict(gpu_model, gpu_images, classes));
-  CHECK_INVALID("on cpu, got it on cuda:0", bg_trainer_step(cpu_trainer, cpu_images, gpu_labels, 1, NULL));
+  CHECK_INVALID(is_on_gpu, bg_trainer_step(cpu_trainer, cpu_images, gpu_labels, 1, NULL));
   CHECK(y == NULL && penalty == NULL);
   bg_tensor* all[] = {there, here, loss, floats[0], floats[1], gpu_images, gpu_labels, cpu_images, cpu_labels};
   for (size_t i = 0; i < sizeof all / sizeof *all; ++i) bg_tensor_free(all[i]);
@@ -206,7 +220,7 @@ static void steps(void) {
   const char* way = NULL;
   const char* const ways[] = {"float32", "tf32", "bfloat16"};
   float losses[3][6];
-  bg_context *gpu = tiny_context_on(kDevice), *cpu = tiny_context();
+  bg_context *gpu = tiny_context_on(device_name), *cpu = tiny_context();
   bg_tensor *gpu_images = NULL, *gpu_labels = NULL, *images = NULL, *labels = NULL, *wrong = NULL;
   const int64_t dims[1] = {TINY_BATCH};
   int32_t no_classes[TINY_BATCH] = {0};
@@ -216,7 +230,7 @@ static void steps(void) {
   CHECK_OK(bg_tensor_create(cpu, BG_INT32, 1, dims, no_classes, &wrong));
   for (int i = 0; i < 3; ++i) {
     bg_step_result result = {.struct_size = sizeof result};
-    bg_model *model = tiny_model_on(kDevice), *copy = NULL;
+    bg_model *model = tiny_model_on(device_name), *copy = NULL;
     bg_trainer* trainer = NULL;
     CHECK_OK(bg_model_set_compute(model, ways[i]));
     CHECK_OK(bg_model_create_copy(model, &copy));
@@ -261,7 +275,7 @@ static void* take_steps(void* data) {
   tiny_pixels(TINY_BATCH, 1, pixels, classes);
   self->status = bg_config_create_from_text(kTinyRecipe, "tiny", &config);
   if (self->status == BG_STATUS_OK) self->status = bg_context_create("cpu", &context);
-  if (self->status == BG_STATUS_OK) self->status = bg_model_create(config, kDevice, &model);
+  if (self->status == BG_STATUS_OK) self->status = bg_model_create(config, device_name, &model);
   if (self->status == BG_STATUS_OK) self->status = bg_trainer_create_stepper(model, &trainer);
   if (self->status == BG_STATUS_OK) self->status = bg_tensor_create(context, BG_UINT8, 4, dims, pixels, &images);
   if (self->status == BG_STATUS_OK) self->status = bg_tensor_create(context, BG_INT32, 1, dims, classes, &labels);
@@ -311,8 +325,8 @@ static void a_loop_of_ones_own(void) {
   static float preprocessed[kImages * kPixels];
   int32_t classes[kImages], count = 0;
   float first = 0, last = 0;
-  bg_context* context = tiny_context_on(kDevice);
-  bg_model* model = tiny_model_on(kDevice);
+  bg_context* context = tiny_context_on(device_name);
+  bg_model* model = tiny_model_on(device_name);
   bg_tensor *images = NULL, *labels = NULL, *parameters[kMostParameters], *moments[2][kMostParameters];
   tiny_pixels(kImages, 5, pixels, classes);
   for (size_t i = 0; i < sizeof pixels; ++i) preprocessed[i] = ((float)pixels[i] / 255 - 0.25f) / 0.5f;
@@ -324,7 +338,7 @@ static void a_loop_of_ones_own(void) {
     const char* name = NULL;
     int64_t size = 0;
     CHECK_OK(bg_model_parameter(model, i, &name, &parameters[i]));
-    check_device(parameters[i], kDevice);
+    check_device(parameters[i], device_name);
     CHECK_OK(bg_tensor_size(parameters[i], &size));
     for (int m = 0; m < 2; ++m) moments[m][i] = on(context, size, 0, NULL);
   }
@@ -354,7 +368,7 @@ static void a_loop_of_ones_own(void) {
 }
 
 static void train_to(const char* output) {
-  bg_model* model = tiny_model_on(kDevice);
+  bg_model* model = tiny_model_on(device_name);
   bg_trainer* trainer = tiny_trainer(model, output, BG_EXISTING_REFUSE);
   bg_train_result result = {.struct_size = sizeof result};
   CHECK_OK(bg_trainer_fit(trainer, NULL, &result));
@@ -387,7 +401,7 @@ static void from_training_to_a_model(void) {
   train_to(run);
   train_to(again);
   CHECK_SAME_FILE(run, again);
-  CHECK_OK(bg_model_create_from_file(run, kDevice, &model));
+  CHECK_OK(bg_model_create_from_file(run, device_name, &model));
   CHECK_OK(bg_model_set_config(model, config));
   CHECK_OK(bg_model_freeze(model, NULL));
   tuner = tiny_trainer(model, NULL, BG_EXISTING_REFUSE);
@@ -404,7 +418,7 @@ static void from_training_to_a_model(void) {
   tiny_batch(cpu, TINY_BATCH, 3, &images, &labels);
   logits[0] = logits_of(model, images, classes[0]);
   logits[1] = logits_of(here, images, classes[1]);
-  check_device(logits[0], kDevice);
+  check_device(logits[0], device_name);
   check_device(logits[1], "cpu");
   for (int i = 0; i < TINY_BATCH; ++i) different += classes[0][i] != classes[1][i];
   CHECK(different <= 1);
@@ -433,11 +447,25 @@ static const struct {
               {"a_loop_of_ones_own", a_loop_of_ones_own},
               {"from_training_to_a_model", from_training_to_a_model}};
 
+static void opens(void) {
+  bg_context* context = NULL;
+  CHECK_OK(bg_context_create(device_name, &context));
+  bg_context_free(context);
+}
+
 int main(int argc, char** argv) {
+  const char* asked = getenv("BITGATE_TEST_DEVICE");
   bg_context* probe = NULL;
-  const bg_status status = bg_context_create(kDevice, &probe);
+  bg_status status;
+  if (asked != NULL && strncmp(asked, "cuda", 4) != 0) asked = NULL;
+  if (asked != NULL) device_name = asked;
   check_begin(argc, argv);
+  status = bg_context_create(device_name, &probe);
   bg_context_free(probe);
+  if (asked != NULL && status != BG_STATUS_OK) {
+    RUN(opens);
+    return check_finish();
+  }
   for (size_t i = 0; i < sizeof kCases / sizeof *kCases; ++i) {
     if (status == BG_STATUS_UNSUPPORTED_DEVICE) {
       check_skip(kCases[i].name, bg_last_error_message());

@@ -45,7 +45,7 @@ static void contexts(void) {
   CHECK_OK(bg_context_compute(context, &compute));
   CHECK(strcmp(compute, "float32") == 0);
   CHECK_OK(bg_context_set_compute(context, "float32"));
-  CHECK_STATUS(BG_STATUS_UNSUPPORTED_DEVICE, "cpu", bg_context_set_compute(context, "bfloat16"));
+  CHECK_STATUS(BG_STATUS_UNSUPPORTED_DEVICE, "cpu", bg_context_set_compute(context, "tf32"));
   CHECK_INVALID("float32, tf32 or bfloat16", bg_context_set_compute(context, "int3"));
   CHECK_OK(bg_context_set_recording(context, 0));
   CHECK_OK(bg_context_set_recording(context, 1));

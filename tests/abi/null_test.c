@@ -300,6 +300,35 @@ static void quantizers(void) {
   end();
 }
 
+static void bsq(void) {
+  begin();
+  NULL_REFUSED(bg_bsq_weight, context, NULL, matrix, one, one, 1, &out.tensor);
+  NULL_REFUSED(bg_bsq_weight, planes, context, NULL, one, one, 1, &out.tensor);
+  NULL_REFUSED(bg_bsq_weight, row, context, matrix, NULL, one, 1, &out.tensor);
+  NULL_REFUSED(bg_bsq_weight, scale, context, matrix, one, NULL, 1, &out.tensor);
+  NULL_REFUSED(bg_bsq_weight, y, context, matrix, one, one, 1, NULL);
+  NULL_REFUSED(bg_bsq_group_lasso, context, NULL, matrix, 1, 1, &out.tensor, &out.penalty);
+  NULL_REFUSED(bg_bsq_group_lasso, planes, context, NULL, 1, 1, &out.tensor, &out.penalty);
+  NULL_REFUSED(bg_bsq_group_lasso, penalty, context, matrix, 1, 1, NULL, &out.penalty);
+  NULL_REFUSED(bg_bsq_group_lasso, decay, context, matrix, 1, 1, &out.tensor, NULL);
+  NULL_REFUSED(bg_bsq_activation, context, NULL, vector, one, one, 1, &out.tensor);
+  NULL_REFUSED(bg_bsq_activation, x, context, NULL, one, one, 1, &out.tensor);
+  NULL_REFUSED(bg_bsq_activation, y, context, vector, one, one, 1, NULL);
+  NULL_ALLOWED(bg_bsq_activation, alpha, context, vector, NULL, one, 1, &out.tensor);
+  bg_tensor_free(out.tensor);
+  out = before;
+  NULL_ALLOWED(bg_bsq_activation, largest, context, vector, one, NULL, 1, &out.tensor);
+  bg_tensor_free(out.tensor);
+  out = before;
+  NULL_REFUSED(bg_bsq_largest, context, NULL, vector, one, &out.tensor);
+  NULL_REFUSED(bg_bsq_largest, x, context, NULL, one, &out.tensor);
+  NULL_REFUSED(bg_bsq_largest, y, context, vector, one, NULL);
+  NULL_ALLOWED(bg_bsq_largest, alpha, context, vector, NULL, &out.tensor);
+  bg_tensor_free(out.tensor);
+  out = before;
+  end();
+}
+
 int main(int argc, char** argv) {
   check_begin(argc, argv);
   RUN(library);
@@ -310,5 +339,6 @@ int main(int argc, char** argv) {
   RUN(ops_of_two);
   RUN(optimizer_steps);
   RUN(quantizers);
+  RUN(bsq);
   return check_finish();
 }

@@ -24,7 +24,7 @@ const Replay kReplays[] = {
     {"bb_eval_", &ReplayQuantizer, nullptr},
     {"bb_lenet_small_", &ReplayLeNet, nullptr},
     {"bb_bn_fold_", nullptr, "batch norm folded into the quantized weight"},
-    {"bsq_", nullptr, "BSQ"},
+    {"bsq_", &ReplayBsq, nullptr},
 };
 
 const Replay* FindReplay(const std::string& name) {

@@ -23,35 +23,69 @@ load("@bitgate//third_party/cuda:repository.bzl", "missing_toolkit")
 
 [missing_toolkit(
     name = name,
+    message = {message},
     visibility = ["//visibility:public"],
 ) for name in ["cuda", "headers"]]
 """
 
-_MESSAGE = ("--config=cuda: expected a CUDA toolkit in $CUDA_PATH or /usr/local/cuda, found none; " +
-            "install one, set CUDA_PATH, or build without --config=cuda")
-
 def _missing_toolkit_impl(ctx):
-    fail(_MESSAGE)
+    fail(ctx.attr.message)
 
 missing_toolkit = rule(
     implementation = _missing_toolkit_impl,
-    doc = "Fails, when a CUDA target is built, with a message that names the places searched.",
+    attrs = {"message": attr.string(mandatory = True)},
+    doc = "Fails, when a CUDA target is built, with a message that says where was searched and what is missing.",
 )
 
+_FILES = ["bin/nvcc", "include/cuda.h", "include/cublasLt.h", "include/cudnn_version.h", "lib64/libcudart_static.a"]
+
+# (header, macro, the least value that will do)
+_VERSIONS = [
+    ("include/cuda.h", "CUDA_VERSION", 13000),
+    ("include/cudnn_version.h", "CUDNN_MAJOR", 9),
+]
+
+def _macro(text, name):
+    """The number that a header defines `name` as, or None."""
+    for line in text.split("\n"):
+        if not line.startswith("#define"):
+            continue
+        words = [word for word in line.replace("\t", " ").split(" ") if word]
+        if len(words) >= 3 and words[1] == name and words[2].isdigit():
+            return int(words[2])
+    return None
+
+def _problem(repository_ctx, folder):
+    """What the toolkit in `folder` lacks, or None."""
+    for file in _FILES:
+        if not repository_ctx.path(folder + "/" + file).exists:
+            return "found no %s" % file
+    for header, macro, least in _VERSIONS:
+        found = _macro(repository_ctx.read(folder + "/" + header), macro)
+        if found == None or found < least:
+            return "expected %s of %d or newer in %s, got %s" % (macro, least, header, found)
+    return None
+
 def _cuda_repository_impl(repository_ctx):
-    for folder in [repository_ctx.os.environ.get("CUDA_PATH", ""), "/usr/local/cuda"]:
-        if folder and repository_ctx.path(folder + "/bin/nvcc").exists:
-            repository_ctx.symlink(folder + "/include", "include")
-            repository_ctx.symlink(folder + "/lib64/libcudart_static.a", "lib/libcudart_static.a")
-            repository_ctx.file("BUILD", _FOUND)
-            repository_ctx.file("toolkit.bzl", "NVCC = \"%s/bin/nvcc\"\n" % folder)
-            return
-    repository_ctx.file("BUILD", _MISSING)
-    repository_ctx.file("toolkit.bzl", "NVCC = \"\"\n")
+    named = repository_ctx.os.environ.get("CUDA_PATH", "")
+    folder = named or "/usr/local/cuda"
+    problem = _problem(repository_ctx, folder)
+    if problem:
+        place = "$CUDA_PATH, which is " + folder if named else folder + " ($CUDA_PATH is not set)"
+        message = ("--config=cuda: expected a CUDA 13 toolkit with cuDNN 9 in %s: %s; install it, set CUDA_PATH to " +
+                   "where it is, or build without --config=cuda") % (place, problem)
+        repository_ctx.file("BUILD", _MISSING.format(message = repr(message)))
+        repository_ctx.file("toolkit.bzl", "NVCC = \"\"\n")
+        return
+    repository_ctx.symlink(folder + "/include", "include")
+    repository_ctx.symlink(folder + "/lib64/libcudart_static.a", "lib/libcudart_static.a")
+    repository_ctx.file("BUILD", _FOUND)
+    repository_ctx.file("toolkit.bzl", "NVCC = \"%s/bin/nvcc\"\n" % folder)
 
 cuda_repository = repository_rule(
     implementation = _cuda_repository_impl,
     environ = ["CUDA_PATH"],
     local = True,
-    doc = "Looks for bin/nvcc below CUDA_PATH and /usr/local/cuda; finding nothing is an error only under --config=cuda.",
+    doc = "The toolkit in CUDA_PATH or, where that is not set, /usr/local/cuda; finding none that will do is an error " +
+          "only under --config=cuda.",
 )

@@ -15,7 +15,12 @@ _FLAGS = [
     "-Xcompiler=-fPIC,-Wall,-Wextra,-Werror,-ffp-contract=off,-fno-semantic-interposition",
 ]
 
-def _architecture_flags(architectures):
+def _architecture_flags(text):
+    architectures = text.split(",")
+    for architecture in architectures:
+        if not architecture.isdigit():
+            fail(("--//third_party/cuda:architectures: expected compute capabilities without the dot, separated by " +
+                  "commas, as in 80,90; got \"%s\"") % text)
     flags = []
     for architecture in architectures:
         flags.append("-gencode=arch=compute_{0},code=sm_{0}".format(architecture))
@@ -24,12 +29,12 @@ def _architecture_flags(architectures):
 
 def _cuda_objects_impl(ctx):
     context = cc_common.merge_cc_infos(cc_infos = [dep[CcInfo] for dep in ctx.attr.deps]).compilation_context
-    architectures = ctx.attr._architectures[BuildSettingInfo].value.split(",")
+    architecture_flags = _architecture_flags(ctx.attr._architectures[BuildSettingInfo].value)
     objects = []
     for src in [file for file in ctx.files.srcs if file.extension == "cu"]:
         output = ctx.actions.declare_file("_nvcc/%s/%s.pic.o" % (ctx.label.name, src.basename[:-len(".cu")]))
         arguments = ctx.actions.args()
-        arguments.add_all(_FLAGS + _architecture_flags(architectures) + ctx.attr.copts)
+        arguments.add_all(_FLAGS + architecture_flags + ctx.attr.copts)
         arguments.add_all(context.defines, format_each = "-D%s")
         arguments.add_all(context.quote_includes, format_each = "-I%s")
         arguments.add_all(context.includes, format_each = "-I%s")

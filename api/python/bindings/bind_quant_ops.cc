@@ -11,6 +11,9 @@
 #include "api/python/bindings/bindings.h"
 #include "api/python/bindings/sessions.h"
 #include "ops/quant/bayesian_bits/bayesian_bits.h"
+#include "ops/quant/bsq/bsq_activation.h"
+#include "ops/quant/bsq/bsq_group_lasso.h"
+#include "ops/quant/bsq/bsq_weight.h"
 #include "ops/quant/fixed/fixed_quantize.h"
 #include "ops/quant/gates/gates.h"
 #include "ops/quant/noise/noise.h"
@@ -46,6 +49,40 @@ TensorHandle FixedQuantizeOp(const TensorHandle& x, const TensorHandle& range, c
         return FixedQuantize(context, x, range, keep, quantizer);
       },
       x, range, keep);
+}
+
+TensorHandle BsqWeightOp(const TensorHandle& planes, const TensorHandle& row, const TensorHandle& scale, int bits) {
+  return Apply(
+      1,
+      [&](Context& context, const Tensor& planes, const Tensor& row, const Tensor& scale) {
+        return BsqWeight(context, planes, row, scale, bits);
+      },
+      planes, row, scale);
+}
+
+std::pair<TensorHandle, TensorHandle> BsqGroupLassoOp(const TensorHandle& planes, int bits, double weight) {
+  const Entry entry;
+  BsqLasso lasso;
+  {
+    const Unlocked unlocked(Elements(planes) > kLongWork);
+    lasso = BsqGroupLasso(SessionOn(planes->value.device()).context(), planes->value, bits, weight);
+  }
+  return {api::NewVariable(lasso.penalty), api::NewVariable(lasso.decay)};
+}
+
+TensorHandle BsqActivationOp(const TensorHandle& x, const TensorHandle& alpha, const TensorHandle& largest, int bits) {
+  return Apply(
+      1,
+      [&](Context& context, const Tensor& x, const Tensor& alpha, const Tensor& largest) {
+        return BsqActivation(context, x, alpha, largest, bits);
+      },
+      x, alpha, largest);
+}
+
+TensorHandle BsqLargestOp(const TensorHandle& x, const TensorHandle& alpha) {
+  return Apply(
+      1, [&](Context& context, const Tensor& x, const Tensor& alpha) { return BsqLargest(context, x, alpha); }, x,
+      alpha);
 }
 
 std::shared_ptr<const GateLayout> LayoutOf(const TensorHandle& phi, const std::vector<GateSite>& sites) {
@@ -124,6 +161,43 @@ Args:
 Returns x's shape. Differentiable by x (straight through) and range (LSQ). Raises ValueError for what does not fit.)");
 }
 
+void BindBsq(py::module_& ops) {
+  ops.def("bsq_weight", BsqWeightOp, Operand("planes"), Operand("row"), Operand("scale"), py::arg("bits"),
+          R"(BSQ's weights (arXiv 2102.10462, section 3.1): scale * Q(u), with bit planes for u.
+
+u = sum over b of (P_b - M_b) 2^(bits - 1 - b) / (2^bits - 1), and Q rounds it to one of 2^bits - 1 steps of either sign.
+
+Args:
+  planes: [2 bits or more, elements...], P_0 to P_(bits-1), then M_0 to M_(bits-1), the most significant first.
+  row: the result's shape, as many elements as a row of planes. Its values are never read: it takes the gradient of u.
+  scale: [1].
+  bits: 1 to 8.
+
+Returns row's shape. Differentiable by row and scale, straight through. The gradient of P_b is row's times
+2^(bits - 1 - b) / (2^bits - 1), that of M_b the negative; planes itself gets none. Raises ValueError for what does not
+fit.)");
+  ops.def("bsq_group_lasso", BsqGroupLassoOp, Operand("planes"), py::arg("bits"), py::arg("weight") = 1.0,
+          R"(BSQ's group lasso over bit planes (arXiv 2102.10462, eq. 5), and its gradient as a decay of each row.
+
+planes and bits as for bsq_weight(). Returns (penalty, decay): weight times the sum over b of the norm of (P_b, M_b), a
+scalar, and [2 bits], what each row is multiplied by for its gradient. Not recorded. Raises ValueError for what does not
+fit.)");
+  ops.def("bsq_activation", BsqActivationOp, Operand("x"), py::arg("alpha") = py::none(),
+          py::arg("largest") = py::none(), py::kw_only(), py::arg("bits"),
+          R"(BSQ's activations: x clipped to [0, alpha], then to the nearest of 2^bits - 1 steps up to `largest`.
+
+Args:
+  x: any shape.
+  alpha: [1], the bound that PACT learns (arXiv 1805.06085), or None for 6, ReLU6.
+  largest: [1], a constant, or None for bsq_largest(x, alpha).
+  bits: 1 to 16.
+
+Returns x's shape. Differentiable by x, straight through within the bounds, and by alpha. Raises ValueError for what
+does not fit.)");
+  ops.def("bsq_largest", BsqLargestOp, Operand("x"), py::arg("alpha") = py::none(),
+          "The largest element of x clipped to [0, alpha], [1]; alpha None is 6. NaNs are passed over. Not recorded.");
+}
+
 void BindGates(py::module_& ops) {
   py::class_<GateSite>(ops, "GateSite", R"(The gates of one quantizer, for gates() and gate_penalty().
 
@@ -170,6 +244,7 @@ phi [parameters]; sites a list of GateSite. Differentiable. Raises ValueError fo
 void BindQuantOps(py::module_& m) {
   py::module_ ops = m.attr("ops");
   BindQuantizers(ops);
+  BindBsq(ops);
   BindGates(ops);
 }
 

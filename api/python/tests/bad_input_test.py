@@ -154,7 +154,7 @@ class StateTest(support.Case):
         for call in (lambda how: bg.load(path, compute=how), lambda how: bg.models.lenet5(compute=how),
                      lambda how: bg.Model(self.net.graph, compute=how), lambda how: bg.set_compute(how, "cpu"),
                      lambda how: bg.Model.from_recipe("lenet5_float", compute=how), set_compute):
-            self.check(NotImplementedError, "float32 on the cpu, got tf32", call=lambda call=call: call("tf32"))
+            self.check(NotImplementedError, "float32 or bfloat16 on the cpu, got tf32", call=lambda call=call: call("tf32"))
             self.check(ValueError, "float32, tf32 or bfloat16", call=lambda call=call: call("half"))
         bg.set_compute("float32", "cpu")
         self.assertEqual(bg.get_compute("cpu"), "float32")

@@ -134,6 +134,33 @@ class QuantizerTest(support.Case):
         numpy.testing.assert_array_equal(clipped.numpy(), numpy.clip(x, -0.5, 0.5) * numpy.float32([[1], [0], [1]]))
         self.check(ValueError, "scale", call=lambda: ops.fixed_quantize(bg.tensor(x), bg.tensor([1.0]), scale=0))
 
+    def test_bsq(self):
+        digits = numpy.clip(random(6, 2, 5) + 0.5, 0, 2)
+        row = bg.zeros((2, 5), requires_grad=True)
+        got = ops.bsq_weight(bg.tensor(digits), row, bg.tensor([0.7]), 3)
+        u = numpy.tensordot([4, 2, 1], digits[:3] - digits[3:], 1) / 7
+        expected = 0.7 * numpy.sign(u) * numpy.rint(numpy.minimum(numpy.abs(u), 1) * 7) / 7
+        numpy.testing.assert_allclose(got.numpy(), expected, rtol=1e-6)
+        ops.sum(got).backward()
+        numpy.testing.assert_allclose(row.grad.numpy(), numpy.full((2, 5), 0.7), rtol=1e-6)
+        penalty, decay = ops.bsq_group_lasso(bg.tensor(digits), 3, weight=0.5)
+        norms = numpy.sqrt((digits[:3]**2 + digits[3:]**2).sum((1, 2)))
+        numpy.testing.assert_allclose(penalty.numpy(), [0.5 * norms.sum()], rtol=1e-6)
+        numpy.testing.assert_allclose(decay.numpy(), numpy.tile(0.5 / norms, 2), rtol=1e-6)
+        self.check(ValueError, "bsq_weight", call=lambda: ops.bsq_weight(bg.tensor(digits), row, bg.tensor([1.0]), 4))
+
+    def test_bsq_activation(self):
+        x = 4 * random(3, 5)
+        for alpha, bound in ((None, 6), (bg.tensor([2.5]), 2.5)):
+            largest = ops.bsq_largest(bg.tensor(x), alpha)
+            self.assertEqual(largest.numpy()[0], min(x.max(), bound))
+            got = ops.bsq_activation(bg.tensor(x), alpha, bits=4).numpy()
+            step = largest.numpy()[0] / 15
+            numpy.testing.assert_allclose(got, numpy.rint(numpy.clip(x, 0, bound) / step) * step, atol=1e-5)
+            given = ops.bsq_activation(bg.tensor(x), alpha, largest, bits=4).numpy()
+            numpy.testing.assert_array_equal(got, given)
+        self.check(ValueError, "bits", call=lambda: ops.bsq_activation(bg.tensor(x), bits=0))
+
     def test_gates(self):
         site = ops.GateSite(channels=2, channel_offset=1, level=[0, ops.GATE_OPEN, ops.GATE_CLOSED, ops.GATE_CLOSED],
                             cost=[1, 1, 1, 1, 1])

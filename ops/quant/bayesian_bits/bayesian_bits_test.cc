@@ -243,7 +243,7 @@ const Matrix kMatrices[] = {{1, 1, false},   {1, 1023, false}, {1, 4097, false},
                             {1, 5000, true}, {32, 25, true},   {1025, 9, true},  {67, 33, true},
                             {5, 4096, true}, {3, 4097, true},  {2, 70001, true}, {70000, 1, true}};
 
-TEST(BayesianBits, DeviceHasTheBitsOfTheCpu) {
+TEST(BayesianBits, SameBitsOnEveryDevice) {
   testing::TestContext context;
   Context cpu;
   for (const auto& [rows, elements, has_channels] : kMatrices) {
@@ -264,7 +264,7 @@ TEST(BayesianBits, DeviceHasTheBitsOfTheCpu) {
 }
 
 // Ranges for which scales are and are not divided by as runtime/kernel/divisor.h does; ties, zeros, what is no number.
-TEST(BayesianBits, DeviceHasTheBitsOfTheCpuInAnyRange) {
+TEST(BayesianBits, SameBitsOnEveryDeviceInAnyRange) {
   testing::TestContext context;
   Context cpu;
   for (const float beta : {0x1p-120f, 0x1p-65f, 0x1p-61f, 1e-12f, 1.0f, 1.5f, 3e20f, 0x1p95f, 0x1p100f}) {

@@ -2,6 +2,7 @@
 #ifndef BITGATE_OPS_QUANT_FIXED_FIXED_MATH_H_
 #define BITGATE_OPS_QUANT_FIXED_FIXED_MATH_H_
 
+#include "ops/quant/fixed/fixed_quantize.h"
 #include "runtime/base/math.h"
 
 namespace bitgate {
@@ -24,6 +25,21 @@ struct FixedElement {
   V keep;               // 1, or 0 for a pruned channel
   V zero;
 };
+
+// The element of a quantizer whose range is `range` now; `broadcast` makes a V of a float.
+template <class V, class Broadcast>
+BG_HD_INLINE FixedElement<V> MakeFixedElement(const FixedQuantizer& q, float range, float keep, Broadcast broadcast) {
+  const FixedLengths lengths = StretchLengths({q.scale, q.low, q.high}, range, q.range);
+  FixedElement<V> p;
+  p.scale = broadcast(lengths.scale);
+  p.qmin = broadcast(static_cast<float>(q.qmin));
+  p.qmax = broadcast(static_cast<float>(q.qmax));
+  p.low = broadcast(lengths.low);
+  p.high = broadcast(lengths.high);
+  p.keep = broadcast(keep);
+  p.zero = broadcast(0.0f);
+  return p;
+}
 
 template <class V>
 BG_HD_INLINE V FixedCode(V x, const FixedElement<V>& p) {
@@ -57,6 +73,13 @@ BG_HD_INLINE V ClipBackward(V x, V grad, const FixedElement<V>& p, V* sum) {
   const auto outside = (x <= p.low) | (x >= p.high);
   *sum = *sum + g * Select(outside, Clamp(x, p.low, p.high), p.zero);
   return Select(outside, p.zero, g);
+}
+
+// The range's gradient from the sum over all elements: d scale / d range = scale / range at freezing; the clip's sum is
+// in units of the bounds.
+BG_HD_INLINE float FinishFixedGrad(const FixedQuantizer& q, float range, double sum) {
+  const double per_range = q.clip_only ? 1.0 / range : static_cast<double>(q.scale) / q.range;
+  return static_cast<float>(sum * per_range);
 }
 
 }  // namespace bitgate

@@ -8,17 +8,10 @@ namespace BG_ISA {
 namespace {
 
 BG_INLINE FixedElement<Vec> MakeElement(const FixedInputs& in, const FixedQuantizer& q, int64_t row) {
-  const FixedLengths lengths = StretchLengths({q.scale, q.low, q.high}, in.range.As()[0], q.range);
   const float* keep = in.keep.As();
-  FixedElement<Vec> p;
-  p.scale = Broadcast(lengths.scale);
-  p.qmin = Broadcast(static_cast<float>(q.qmin));
-  p.qmax = Broadcast(static_cast<float>(q.qmax));
-  p.low = Broadcast(lengths.low);
-  p.high = Broadcast(lengths.high);
-  p.keep = Broadcast(keep == nullptr ? 1.0f : keep[row]);
-  p.zero = Broadcast(0.0f);
-  return p;
+  return MakeFixedElement<Vec>(
+      q, in.range.As()[0], keep == nullptr ? 1.0f : keep[row],
+      [](float value) __attribute__((always_inline)) { return Broadcast(value); });
 }
 
 }  // namespace
@@ -54,10 +47,7 @@ void FixedQuantizeBackward(KernelContext& context, View grad_x, View grad_range,
   quantizer.clip_only ? run(Int<1>()) : run(Int<0>());
   double sum = 0;
   for (int64_t block = 0; block < blocks.count(); ++block) sum += partial[block];
-  // d scale / d range = scale at freezing / range at freezing; the clip's sum is already in units of the bounds.
-  const double per_range =
-      quantizer.clip_only ? 1.0 / in.range.As()[0] : static_cast<double>(quantizer.scale) / quantizer.range;
-  grad_range.As()[0] = static_cast<float>(sum * per_range);
+  grad_range.As()[0] = FinishFixedGrad(quantizer, in.range.As()[0], sum);
 }
 
 }  // namespace BG_ISA

@@ -13,9 +13,7 @@ struct Parameters {
   FixedQuantizer quantizer;
 
   __device__ FixedElement<float> Element() const {
-    const FixedQuantizer& q = quantizer;
-    const FixedLengths lengths = StretchLengths({q.scale, q.low, q.high}, *range, q.range);
-    return {lengths.scale, static_cast<float>(q.qmin), static_cast<float>(q.qmax), lengths.low, lengths.high, 1, 0};
+    return MakeFixedElement<float>(quantizer, *range, 1.0f, [](float value) { return value; });
   }
   __device__ FixedElement<float> InRow(FixedElement<float> p, int64_t row) const {
     p.keep = keep == nullptr ? 1.0f : keep[row];
@@ -60,11 +58,8 @@ struct BackwardElements {
     };
   }
 
-  // As on the CPU: d scale / d range is that at freezing; the clip's sum is in units of the bounds.
   __device__ void Finish(const double* totals) const {
-    const FixedQuantizer& q = parameters.quantizer;
-    const double per_range = kClipOnly ? 1.0 / *parameters.range : static_cast<double>(q.scale) / q.range;
-    *grad_range = static_cast<float>(totals[0] * per_range);
+    *grad_range = FinishFixedGrad(parameters.quantizer, *parameters.range, totals[0]);
   }
 };
 

@@ -144,7 +144,7 @@ std::vector<std::vector<float>> ResultsOn(Context& context, const std::vector<fl
   return values;
 }
 
-TEST(FixedQuantize, DeviceHasTheBitsOfTheCpu) {
+TEST(FixedQuantize, SameBitsOnEveryDevice) {
   testing::TestContext context;
   Context cpu;
   const struct {

@@ -38,10 +38,13 @@ Tensor GateLayout::Table(Context& context) const {
     if (table.device() == context.device()) return table;
   }
   const std::vector<int64_t> words = PackGateTable(*this);
-  constexpr int64_t kHalves = sizeof(int64_t) / sizeof(int32_t);
-  tables_.tables_.push_back(
-      FromHostBytes(context, words.data(), {kHalves * static_cast<int64_t>(words.size())}, DType::kInt32));
-  return tables_.tables_.back();
+  const size_t bytes = words.size() * sizeof(int64_t);
+  // Of the device's pool, wherever the context takes memory from just now: the table outlives a captured step.
+  const Tensor table(std::make_shared<Storage>(context.backend().pool(), bytes),
+                     {static_cast<int64_t>(bytes / sizeof(int32_t))}, DType::kInt32);
+  context.backend().CopyFromHost(table.raw_data(), words.data(), bytes);
+  tables_.tables_.push_back(table);
+  return table;
 }
 
 }  // namespace bitgate

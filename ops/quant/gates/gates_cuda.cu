@@ -1,8 +1,8 @@
-#include "ops/cuda/grid_sum.h"
 #include "ops/quant/gates/gate_table.h"
 #include "ops/quant/gates/gates_kernels.h"
 #include "ops/quant/gates/gates_math.h"
 #include "runtime/kernel/cuda_launch.h"
+#include "runtime/kernel/cuda_reduce.h"
 
 namespace bitgate {
 namespace cuda {

@@ -1,5 +1,6 @@
 #include "ops/quant/noise/noise_kernels.h"
 #include "runtime/kernel/cuda_launch.h"
+#include "runtime/kernel/cuda_pack.h"
 
 namespace bitgate {
 namespace cuda {
@@ -18,8 +19,7 @@ __global__ void UniformNoiseKernel(int64_t size, float* y, RandomKey key, const 
   float value[4];
   BG_UNROLL
   for (int k = 0; k < 4; ++k) value[k] = UnitInterval(block.word[k]);
-  const bool aligned = reinterpret_cast<uintptr_t>(y) % sizeof(float4) == 0;
-  if (aligned && begin + 4 <= size) {
+  if (IsAligned(y, sizeof(float4)) && begin + 4 <= size) {
     *reinterpret_cast<float4*>(y + begin) = make_float4(value[0], value[1], value[2], value[3]);
     return;
   }

@@ -8,7 +8,7 @@ namespace {
 
 using testing::BitsOf;
 
-TEST(UniformNoise, IsAPureFunctionOfKeyAndIndex) {
+TEST(UniformNoise, SameBitsOfKeyAndIndexOnEveryDevice) {
   testing::TestContext context;
   const RandomKey key{7, 3, 11};
   for (const int64_t size : {1, 3, 4, 1023, 1024, 1025, 20000}) {
