@@ -10,6 +10,7 @@
 #include "ops/elementwise/reshape.h"
 #include "ops/linalg/linalg.h"
 #include "ops/loss/loss.h"
+#include "ops/norm/norm.h"
 #include "ops/op_testing.h"
 #include "ops/pool/pool.h"
 #include "ops/reduce/reduce.h"
@@ -91,6 +92,10 @@ std::map<std::string, GradientCase> GradientCases(Context& context) {
       {"Slice", {[](Context& c, In x) { return Slice(c, x[0], 3, 11); }, {random({19})}}},
       {"MaxPool2d", {[=](Context& c, In x) { return MaxPool2d(c, x[0], pool); }, {image}}},
       {"AveragePool2d", {[=](Context& c, In x) { return AveragePool2d(c, x[0], pool); }, {image}}},
+      {"BatchNorm",
+       {[](Context& c, In x) { return BatchNorm(c, x[0], x[1], x[2], Zeros(c, {3}), Zeros(c, {3})); },
+        {image, random({3}), random({3})}}},
+      {"ChannelStatistics", {[](Context& c, In x) { return ChannelStatistics(c, x[0]); }, {random({4, 3})}}},
       {"SoftmaxCrossEntropy",
        {[](Context& c, In x) { return SoftmaxCrossEntropy(c, x[0], x[1]); }, {random({3, 5}), labels}}},
   };

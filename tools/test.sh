@@ -4,8 +4,8 @@
 # targets (for one architecture); and ends with the line `N passed, N failed, N skipped`.
 #
 # What is counted: each GoogleTest case and each case of a C test is one, each time that it runs; every other test
-# target is one; a test target that does not build or crashes is one failure; the format check and the CUDA build are
-# one each. Arguments go to `bazel test`.
+# target is one; a test target that does not build or crashes is one failure; the format check, that of the GPU bundle's
+# list and the CUDA build are one each. Arguments go to `bazel test`.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
@@ -44,9 +44,11 @@ run_tests "$@" --config=sanitize //tests/abi:c_tests //api/common/...
 say "tools/dev/format.sh --check"
 if tools/dev/format.sh --check; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 
-has_cuda_toolkit() { [ -x "${CUDA_PATH:-}/bin/nvcc" ] || [ -x /usr/local/cuda/bin/nvcc ]; }
+say "tools/dev/check_gpu_tests.sh"
+if tools/dev/check_gpu_tests.sh; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 
-if has_cuda_toolkit; then
+cuda_path=${CUDA_PATH:-/usr/local/cuda}
+if [ -x "$cuda_path/bin/nvcc" ]; then
   run_tests "$@" --config=cuda_emulated --test_env=BITGATE_TEST_DEVICE=cuda:0 --build_tests_only \
     --test_tag_filters=gpu //...
   targets=$(bazel query --noshow_progress 'attr("tags", "\bcuda\b", //...)' 2>/dev/null)
@@ -57,10 +59,11 @@ if has_cuda_toolkit; then
   else
     failed=$((failed + 1))
   fi
-  # What links all of it, and skips visibly where there is no GPU.
-  run_tests "$@" --config=cuda --config=cuda_ci //tools/dev:bundle_test
+  # What links all of it: it says, or skips visibly, that there is no GPU; the wheel and the SDK work on the processor.
+  run_tests "$@" --config=cuda --config=cuda_ci //tools/dev:bundle_test //tests/wheel:wheel_test //tests/sdk:sdk_test \
+    //tests/abi:export_test
 else
-  say "SKIPPED: the tests on an emulated GPU, for there is no CUDA toolkit in \$CUDA_PATH or /usr/local/cuda"
+  say "SKIPPED: the tests on an emulated GPU, for there is no CUDA toolkit in $cuda_path"
   say "SKIPPED: the CUDA build, for the same reason"
   skipped=$((skipped + 2))
 fi

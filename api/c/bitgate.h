@@ -236,6 +236,24 @@ BG_API bg_status bg_slice(bg_context* context, bg_tensor* x, int64_t begin, int6
 BG_API bg_status bg_max_pool2d(bg_context* context, bg_tensor* x, const bg_pool2d_params* params, bg_tensor** y);
 /** The mean of each window; padding is not counted. */
 BG_API bg_status bg_average_pool2d(bg_context* context, bg_tensor* x, const bg_pool2d_params* params, bg_tensor** y);
+/** How bg_batch_norm() normalises; all 0 but struct_size: by the statistics of x, momentum 0.1, epsilon 1e-5. */
+typedef struct bg_batch_norm_params {
+  uint32_t struct_size;
+  int32_t inference;  /**< 1: by the running statistics, which stay as they are */
+  float momentum;     /**< what the batch weighs in the running statistics, to 1; 0: 0.1 */
+  float epsilon;      /**< 0: 1e-5 */
+  int32_t activation; /**< ::bg_activation */
+  uint32_t reserved;  /**< 0 */
+} bg_batch_norm_params;
+
+/** x [..., c], all others [c]; y = activation(gamma (x - mean) / sqrt(variance + epsilon) + beta), the biased
+ * statistics of each channel over all but the last dimension. Moves the running statistics (of the variance the
+ * unbiased) towards those of x, in place; in inference they are used as constants instead. `params` may be NULL. */
+BG_API bg_status bg_batch_norm(bg_context* context, bg_tensor* x, bg_tensor* gamma, bg_tensor* beta,
+                               bg_tensor* running_mean, bg_tensor* running_variance, const bg_batch_norm_params* params,
+                               bg_tensor** y);
+/** x [..., c] to [2, c]: mean and biased variance of each channel, of at least one value. */
+BG_API bg_status bg_channel_statistics(bg_context* context, bg_tensor* x, bg_tensor** y);
 /** logits [n, c], labels int32 [n]; the mean over rows of -log softmax(logits)[label], a scalar. A label outside
  * [0, c) is refused on the cpu; on a GPU, which is not waited for, the result is NaN then. */
 BG_API bg_status bg_softmax_cross_entropy(bg_context* context, bg_tensor* logits, bg_tensor* labels, bg_tensor** y);
@@ -289,9 +307,9 @@ BG_API bg_status bg_fixed_quantize(bg_context* context, bg_tensor* x, bg_tensor*
                                    const bg_fixed_quantizer* quantizer, bg_tensor** y);
 
 /** BSQ's weights of bit planes (arXiv 2102.10462, section 3.1): scale * Q(u), u = sum of (P_b - M_b) 2^(bits - 1 - b) /
- * (2^bits - 1), rounded to codes of -(2^bits - 1) to 2^bits - 1. planes [2 bits or more, elements...]: P and then M, the
- * most significant first; scale [1]; bits 1 to 8. `row` has the result's shape and as many elements as a row of planes,
- * and its values are never read: it takes the gradient of u. That of a plane, which gets none here, is it times
+ * (2^bits - 1), Q rounding to one of 2^bits - 1 steps of either sign. planes [2 bits or more, elements...]: P, then M,
+ * the most significant first; scale [1]; bits 1 to 8. `row` has the result's shape and as many elements as a row of
+ * planes, and its values are never read: it takes the gradient of u. That of a plane, which gets none here, is it times
  * 2^(bits - 1 - b) / (2^bits - 1), for M negative. */
 BG_API bg_status bg_bsq_weight(bg_context* context, bg_tensor* planes, bg_tensor* row, bg_tensor* scale, int32_t bits,
                                bg_tensor** y);
@@ -425,7 +443,7 @@ typedef struct bg_dataset bg_dataset;
 /** The halves of a data set. */
 typedef enum bg_split { BG_SPLIT_TRAIN = 0, BG_SPLIT_TEST = 1 } bg_split;
 
-/** The IDX files of a folder, or Fashion-MNIST of the Debian package if it is NULL. `classes` 0: one more than the
+/** The IDX or CIFAR files of a folder, or Fashion-MNIST of the Debian package if it is NULL. `classes` 0: one more than the
  * largest label. */
 BG_API bg_status bg_dataset_create_from_folder(const char* folder, bg_split split, int32_t classes, bg_dataset** out);
 /** Copies of arrays: raw pixels, uint8 or float32 [count, height, width, channels], finite; labels in [0, classes). For

@@ -4,6 +4,7 @@
 #include "ops/elementwise/reshape.h"
 #include "ops/linalg/linalg.h"
 #include "ops/loss/loss.h"
+#include "ops/norm/norm.h"
 #include "ops/optim/optim.h"
 #include "ops/pool/pool.h"
 #include "ops/reduce/reduce.h"
@@ -18,6 +19,7 @@ Activation CheckedActivation(const char* function, int32_t activation) {
 }
 
 int64_t OrElse(int64_t value, int64_t otherwise) { return value == 0 ? otherwise : value; }
+float OrElse(float value, float otherwise) { return value == 0 ? otherwise : value; }
 double OrElse(double value, double otherwise) { return value == 0 ? otherwise : value; }
 
 // 0 is what a field holds that was forgotten; the rest is the op's to check.
@@ -46,6 +48,16 @@ Pool2dParams PoolParams(const char* function, const bg_pool2d_params* given) {
     result.stride[axis] = OrElse(params.stride[axis], result.kernel[axis]);
     result.padding[axis] = params.padding[axis];
   }
+  return result;
+}
+
+BatchNormParams NormParams(const bg_batch_norm_params* given) {
+  const bg_batch_norm_params params = ReadStruct("bg_batch_norm", "params", given);
+  BatchNormParams result;
+  result.training = params.inference == 0;
+  result.momentum = OrElse(params.momentum, result.momentum);
+  result.epsilon = OrElse(params.epsilon, result.epsilon);
+  result.activation = CheckedActivation("bg_batch_norm", params.activation);
   return result;
 }
 
@@ -147,6 +159,26 @@ bg_status bg_max_pool2d(bg_context* context, bg_tensor* x, const bg_pool2d_param
 bg_status bg_average_pool2d(bg_context* context, bg_tensor* x, const bg_pool2d_params* params, bg_tensor** y) {
   return RunOp("bg_average_pool2d", context, {{"x", x}}, y, [&](Context& context, const Tensors& operands) {
     return bitgate::AveragePool2d(context, operands[0], bitgate::c::PoolParams("bg_average_pool2d", params));
+  });
+}
+
+bg_status bg_batch_norm(bg_context* context, bg_tensor* x, bg_tensor* gamma, bg_tensor* beta, bg_tensor* running_mean,
+                        bg_tensor* running_variance, const bg_batch_norm_params* params, bg_tensor** y) {
+  return RunOp("bg_batch_norm", context,
+               {{"x", x},
+                {"gamma", gamma},
+                {"beta", beta},
+                {"running_mean", running_mean},
+                {"running_variance", running_variance}},
+               y, [&](Context& context, const Tensors& operands) {
+                 return bitgate::BatchNorm(context, operands[0], operands[1], operands[2], operands[3], operands[4],
+                                           bitgate::c::NormParams(params));
+               });
+}
+
+bg_status bg_channel_statistics(bg_context* context, bg_tensor* x, bg_tensor** y) {
+  return RunOp("bg_channel_statistics", context, {{"x", x}}, y, [](Context& context, const Tensors& operands) {
+    return bitgate::ChannelStatistics(context, operands[0]);
   });
 }
 

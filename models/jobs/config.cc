@@ -238,6 +238,7 @@ TrainerOptions MakeTrainerOptions(const Config& config) {
   TrainerOptions options;
   options.batch_size = config.training().batch_size();
   options.seed = config.training().seed();
+  options.augmentation = MakeAugmentation(config.training().augmentation());
   options.evaluation_batch_size = config.evaluation().batch_size();
   options.gates.epochs = config.training().epochs();
   options.gates.weights = MakeGroup(config.training().weights());

@@ -22,6 +22,7 @@ LoaderOptions TrainLoading(const TrainerOptions& options) {
   loading.batch_size = options.batch_size;
   loading.shuffle = true;
   loading.seed = options.seed;
+  loading.augmentation = options.augmentation;
   return loading;
 }
 

@@ -6,13 +6,13 @@
 // Phase "gates" trains everything the network's method has; then the network is frozen (Network::Freeze), unless
 // fine_tune has no epochs; phase "fine_tune" trains what a frozen network has left: weights and ranges. A network that
 // is frozen already begins with fine_tune. One step: a batch to the device, forward, cross-entropy + penalty, backward,
-// one fused optimizer call a group. After the first step of each batch shape the pool asks the system for nothing.
+// one optimizer call for all groups. After the first step of each batch shape the pool asks the system for nothing.
 //
 // An epoch ends with an evaluation, then in this order: a line of the log, the best checkpoint (if the objective is the
 // lowest of the phase), the last checkpoint, each on the disk before the next begins. A run that is killed anywhere and
 // resumed from the last checkpoint - or begun anew where there is none - repeats what the last checkpoint does not
 // cover and writes the same bytes: noise is keyed by the global step, data order by (seed, epoch), and the log is cut
-// back. That holds for one processor kind and thread count.
+// back. That holds for one kind of processor and thread count, or one kind of GPU and its libraries.
 //
 // Nothing is printed and no clock is read.
 #ifndef BITGATE_MODELS_TRAIN_TRAINER_H_
@@ -23,6 +23,7 @@
 #include <memory>
 #include <string>
 
+#include "models/data/batching.h"
 #include "models/data/dataset.h"
 #include "models/nn/network.h"
 #include "models/train/checkpoint.h"
@@ -40,7 +41,8 @@ struct PhaseOptions {
 struct TrainerOptions {
   int64_t batch_size = 128;
   int64_t evaluation_batch_size = 256;
-  uint64_t seed = 0;  // of the data's order and the gates' noise
+  uint64_t seed = 0;  // of the data's order, its augmentation and the gates' noise
+  AugmentationOptions augmentation;  // of training images
   PhaseOptions gates, fine_tune;
 };
 

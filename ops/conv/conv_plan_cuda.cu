@@ -170,8 +170,11 @@ void ConvPlan::FindAlgorithms(cudnnHandle_t handle, Compute compute) {
   typename Kind::Offer offers[kMaxOffers] = {};
   int count = 0;
   const cudnnStatus_t status = Kind::Find(*this, handle, kMaxOffers, &count, offers);
-  if (IsRefusal(status) || CUDNN_STATUS_CATEGORY(status) == CUDNN_STATUS_BAD_PARAM) return;
-  BG_CHECK_CUDNN(status);
+  if (IsRefusal(status) || CUDNN_STATUS_CATEGORY(status) == CUDNN_STATUS_BAD_PARAM) {
+    count = 0;  // it has no advice; what is documented to work is tried all the same
+  } else {
+    BG_CHECK_CUDNN(status);
+  }
   for (int i = 0; i < count; ++i) {
     cudnnMathType_t math = offers[i].mathType;
     if (offers[i].status != CUDNN_STATUS_SUCCESS || offers[i].determinism != CUDNN_DETERMINISTIC) continue;

@@ -1,10 +1,12 @@
 #include <algorithm>
 
+#include "ops/elementwise/elementwise_math.h"
 #include "ops/linalg/linalg_kernels.h"
 #include "runtime/base/error.h"
 #include "runtime/device/cublaslt.h"
 #include "runtime/device/cuda_check.h"
 #include "runtime/device/cuda_library.h"
+#include "runtime/kernel/cuda_launch.h"
 
 namespace bitgate {
 namespace cuda {
@@ -26,6 +28,15 @@ struct Problem {
   uint32_t a_alignment, b_alignment, y_alignment;
 };
 
+// y = max(y + bias, 0) by rows of `columns`; bias may be null, and the maximum left out.
+__global__ void FinishKernel(int64_t size, int64_t columns, float* y, const float* bias, bool relu) {
+  const int64_t stride = static_cast<int64_t>(gridDim.x) * blockDim.x;
+  for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < size; i += stride) {
+    const float sum = bias == nullptr ? y[i] : y[i] + bias[i % columns];
+    y[i] = relu ? ReluValue(sum, 0.0f) : sum;
+  }
+}
+
 template <class T>
 using Descriptor = Owned<T, cublasStatus_t>;
 
@@ -40,6 +51,7 @@ struct MatMulPlan {
   Descriptor<cublasLtMatrixLayout_t> first, second, result;
   cublasLtMatmulAlgo_t algorithm;
   size_t workspace_bytes = 0;
+  bool finishes = true;  // bias and activation as well
 };
 
 cublasComputeType_t ComputeType(Compute compute) {
@@ -115,8 +127,8 @@ bool ChooseAlgorithm(const CublasLt& library, const Problem& problem, MatMulPlan
   return true;
 }
 
-// Null when the library has no algorithm for it.
-std::shared_ptr<MatMulPlan> TryPlan(const CublasLt& library, const Problem& p, Compute compute) {
+// Null when the library has no algorithm for it. Without `finishes` bias and activation are left for afterwards.
+std::shared_ptr<MatMulPlan> TryPlan(const CublasLt& library, const Problem& p, Compute compute, bool finishes) {
   const CublasLtFunctions& api = library.api;
   auto plan = std::make_shared<MatMulPlan>(api);
   BG_CHECK_CUBLASLT(api.cublasLtMatmulDescCreate(plan->product.address(), ComputeType(compute), CUDA_R_32F));
@@ -125,9 +137,10 @@ std::shared_ptr<MatMulPlan> TryPlan(const CublasLt& library, const Problem& p, C
   SetProduct(api, product, CUBLASLT_MATMUL_DESC_TRANSA, operation(p.params.transpose_b));
   SetProduct(api, product, CUBLASLT_MATMUL_DESC_TRANSB, operation(p.params.transpose_a));
   SetProduct(api, product, CUBLASLT_MATMUL_DESC_EPILOGUE,
-             static_cast<uint32_t>(Epilogue(p.with_bias, p.params.activation)));
+             static_cast<uint32_t>(finishes ? Epilogue(p.with_bias, p.params.activation) : CUBLASLT_EPILOGUE_DEFAULT));
+  plan->finishes = finishes;
   // Some address: without one the library may take the bias for absent when it chooses.
-  if (p.with_bias) SetBias(api, product, reinterpret_cast<const void*>(uintptr_t{256}));
+  if (p.with_bias && finishes) SetBias(api, product, reinterpret_cast<const void*>(uintptr_t{256}));
   const bool ta = p.params.transpose_a, tb = p.params.transpose_b;
   MakeLayout(api, plan->first.address(), tb ? p.n : p.k, tb ? p.k : p.n);
   MakeLayout(api, plan->second.address(), ta ? p.k : p.m, ta ? p.m : p.k);
@@ -137,9 +150,12 @@ std::shared_ptr<MatMulPlan> TryPlan(const CublasLt& library, const Problem& p, C
 }
 
 std::shared_ptr<MatMulPlan> MakePlan(const CublasLt& library, const Problem& p, Compute compute) {
-  auto plan = TryPlan(library, p, compute);
+  const bool plain = !p.with_bias && p.params.activation == Activation::kNone;
+  auto plan = TryPlan(library, p, compute, true);
+  // Not every shape has the algorithms that finish the result as well.
+  if (plan == nullptr && !plain) plan = TryPlan(library, p, compute, false);
   // More exact than asked for is as good.
-  if (plan == nullptr && compute != Compute::kFloat32) plan = TryPlan(library, p, Compute::kFloat32);
+  if (plan == nullptr && compute != Compute::kFloat32) plan = TryPlan(library, p, Compute::kFloat32, plain);
   if (plan == nullptr) {
     throw Internal("matmul: expected an algorithm of cuBLASLt for [", p.m, ", ", p.k, "] by [", p.k, ", ", p.n,
                    "], got none");
@@ -163,10 +179,11 @@ void MatMul(KernelContext& context, View y, ConstView a, ConstView b, ConstView 
     return MakePlan(library, p, context.compute);
   });
   const auto stream = static_cast<cudaStream_t>(context.stream.handle);
-  const bool move_bias = p.with_bias && AlignmentOf(bias.data) < kAligned;
+  const bool library_adds_bias = p.with_bias && plan->finishes;
+  const bool move_bias = library_adds_bias && AlignmentOf(bias.data) < kAligned;
   const size_t moved_bytes = move_bias ? (static_cast<size_t>(p.n) * sizeof(float) + 255) / 256 * 256 : 0;
   char* workspace = static_cast<char*>(context.workspace.Get(moved_bytes + plan->workspace_bytes));
-  if (p.with_bias) {
+  if (library_adds_bias) {
     const void* bias_data = bias.data;
     if (move_bias) {
       BG_CHECK_CUDA(cudaMemcpyAsync(workspace, bias.data, p.n * sizeof(float), cudaMemcpyDeviceToDevice, stream));
@@ -178,6 +195,11 @@ void MatMul(KernelContext& context, View y, ConstView a, ConstView b, ConstView 
   BG_CHECK_CUBLASLT(library.api.cublasLtMatmul(
       library.handle, plan->product, &one, b.data, plan->first, a.data, plan->second, &zero, y.data, plan->result,
       y.data, plan->result, &plan->algorithm, workspace + moved_bytes, plan->workspace_bytes, stream));
+  if (plan->finishes) return;
+  constexpr int kThreads = 256;
+  const int64_t blocks = std::min<int64_t>((p.m * p.n + kThreads - 1) / kThreads, 65535);
+  Launch(context.stream, dim3(static_cast<unsigned>(blocks)), kThreads, FinishKernel, p.m * p.n, p.n, y.As(), bias.As(),
+         params.activation == Activation::kRelu);
 }
 
 }  // namespace cuda

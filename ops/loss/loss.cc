@@ -42,7 +42,7 @@ Tensor SoftmaxCrossEntropy(Context& context, const Tensor& logits, const Tensor&
   kKernels.For(context.device(), "softmax_cross_entropy")(context.kernel(), loss.view(), gradient.view(), logits.view(),
                                                           labels.view());
   RecordOp(context, {&logits}, loss, [gradient](Context& context, const Tensor& grad_loss, GradientSink& sink) {
-    sink.Set(0, Scaled(context, "softmax_cross_entropy backward", gradient, grad_loss));
+    sink.Set(0, sink.unit() ? gradient : Scaled(context, "softmax_cross_entropy backward", gradient, grad_loss));
   });
   return loss;
 }

@@ -1,5 +1,8 @@
 // Max and average pooling of images [n, h, w, c], by oneDNN or, on CUDA, kernels of our own. float32, contiguous; only
 // n may be 0.
+//
+// cuDNN's would need x and y again for the gradient, where a byte per output does here; and which of equal elements
+// takes it, and what NaN and padding are, is as defined below on every device, the same bits each time.
 #ifndef BITGATE_OPS_POOL_POOL_H_
 #define BITGATE_OPS_POOL_POOL_H_
 

@@ -116,7 +116,8 @@ void Tape::Backward(Context& context, const Tensor& loss) {
     slot.owned = slot.promised = false;
     slot.reached.clear();
   }
-  slots_[id].gradient = FromHost<float>(context, {1.0f}, loss.shape());
+  if (!one_.defined() || one_.device() != context.device()) one_ = FromHost<float>(context, {1.0f}, {1});
+  slots_[id].gradient = ReshapeView(one_, loss.shape());
   while (!entries_.empty()) {
     const Entry entry = std::move(entries_.back());
     entries_.pop_back();
@@ -124,7 +125,7 @@ void Tape::Backward(Context& context, const Tensor& loss) {
     if (!output.gradient.defined()) continue;
     const Tensor grad_output = output.gradient;
     if (!output.leaf) output.gradient = Tensor();
-    GradientSink sink(context, *this, entry.inputs);
+    GradientSink sink(context, *this, entry.inputs, grad_output.storage() == one_.storage());
     entry.backward(context, grad_output, sink);
   }
 }

@@ -29,18 +29,21 @@ class GradientSink {
   bool Needs(int input) const { return inputs_[input] >= 0; }
   // Delivers d loss / d input i, of the input's shape. Ignored when not needed. The tape may keep the tensor.
   void Set(int input, const Tensor& gradient);
+  // Whether the output's gradient is that of the loss itself: 1, known without looking.
+  bool unit() const { return unit_; }
   // A tensor of input i's shape for its gradient to be written to and given to Set. Where the input is a slice that
   // nothing has reached yet, this is its place in the gradient of the whole, and no copy follows.
   Tensor Target(int input, const Shape& shape);
 
  private:
   friend class Tape;
-  GradientSink(Context& context, Tape& tape, const std::vector<int32_t>& inputs)
-      : context_(context), tape_(tape), inputs_(inputs) {}
+  GradientSink(Context& context, Tape& tape, const std::vector<int32_t>& inputs, bool unit)
+      : context_(context), tape_(tape), inputs_(inputs), unit_(unit) {}
 
   Context& context_;
   Tape& tape_;
   const std::vector<int32_t>& inputs_;
+  bool unit_;
 };
 
 // Computes the gradients of an op's inputs from that of its output (same shape as the output, contiguous).
@@ -101,6 +104,7 @@ class Tape {
   // Elements [slice.offset, + size) of the whole's gradient, as a flat view.
   Tensor PlaceOf(Context& context, const Slot& slice, int64_t size);
 
+  Tensor one_;      // the gradient of every loss; made by the first Backward
   int64_t serial_;  // unique among all tapes and their clearings in the process
   std::vector<Entry> entries_;
   std::vector<Slot> slots_;

@@ -82,6 +82,34 @@ Tensor InPlaceSum(Context& context, const Tensor& x, float factor) {
   return y;
 }
 
+TEST(Tape, TellsOpsWhoseOutputIsTheLossThatTheirGradientIsOne) {
+  Context context;
+  Tensor x = FromHost<float>(context, {1}, {1});
+  Tape tape;
+  tape.Watch(x);
+  for (int run = 0; run < 2; ++run) {
+    std::vector<bool> seen;
+    const auto observed = [&](const Tensor& in) {
+      Tensor y = Clone(context, in);
+      RecordOp(context, {&in}, y, [&seen](Context&, const Tensor& gradient, GradientSink& sink) {
+        seen.push_back(sink.unit());
+        sink.Set(0, gradient);
+      });
+      return y;
+    };
+    Tensor loss;
+    {
+      Recording recording(context, tape);
+      const Tensor inner = observed(x);
+      loss = Sum(context, observed(ScaledSum(context, inner, 3)), observed(inner));
+    }
+    tape.Backward(context, loss);
+    // Both terms of the sum; the value in front of them gets 1 + 3.
+    EXPECT_EQ(seen, (std::vector<bool>{true, true, false}));
+    EXPECT_EQ(ToHost<float>(context, tape.Gradient(x)), std::vector<float>{4});
+  }
+}
+
 TEST(Tape, SlicesShareOneBuffer) {
   Context context;
   Tensor x = FromHost<float>(context, {1, 2, 3, 4, 5}, {5});

@@ -1,4 +1,4 @@
-// How products and convolutions compute; everything else is float32 always.
+// How products and convolutions compute; everything else is float32.
 #ifndef BITGATE_RUNTIME_DEVICE_COMPUTE_H_
 #define BITGATE_RUNTIME_DEVICE_COMPUTE_H_
 
@@ -7,9 +7,11 @@
 namespace bitgate {
 
 enum class Compute : int {
-  kFloat32 = 0,   // as the operands are
-  kTf32 = 1,      // inputs rounded to 10 bits of mantissa inside the GPU's matrix units
-  kBfloat16 = 2,  // inputs rounded to bfloat16, sums in float32
+  kFloat32 = 0,  // as the operands are
+  kTf32 = 1,     // inputs rounded to 10 bits of mantissa inside the GPU's matrix units
+  // Inputs rounded to bfloat16, sums in float32; a convolution on a GPU rounds its results, gradients included, as
+  // well.
+  kBfloat16 = 2,
 };
 
 // "float32", "tf32", "bfloat16".

@@ -201,7 +201,7 @@ void CudaBackend::CopyFromHost(void* target, const void* source, size_t bytes) {
   if (bytes <= kSmallBytes) {
     SmallBytes small;
     std::memcpy(small.values, source, bytes);
-    Launch({device_, stream()}, dim3(1), static_cast<int>(kSmallBytes), SetBytesKernel,
+    Launch({device_, stream()}, dim3(1), static_cast<int>((bytes + 31) / 32 * 32), SetBytesKernel,
            static_cast<unsigned char*>(target), small, static_cast<int>(bytes));
     return;
   }

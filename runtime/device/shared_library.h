@@ -1,4 +1,5 @@
 // Libraries that are opened when something needs them first, instead of being linked: programs start without them.
+// They are CUDA's, so that folders are searched where these may lie.
 #ifndef BITGATE_RUNTIME_DEVICE_SHARED_LIBRARY_H_
 #define BITGATE_RUNTIME_DEVICE_SHARED_LIBRARY_H_
 

@@ -162,6 +162,29 @@ static void windows(void) {
   EXPECT_GRADIENT(x, 1, 3, 2);
 }
 
+static void statistics(void) {
+  const bg_batch_norm_params params = {.struct_size = sizeof params, .inference = 1, .epsilon = 1};
+  bg_tensor* x = LEAF(4, 1, 1, 2, 3, 6);
+  bg_tensor* gamma = LEAF(1, 0, 6);
+  bg_tensor* beta = LEAF(1, 0, 1);
+  bg_tensor* mean = LEAF(1, 0, 2);
+  bg_tensor* variance = LEAF(1, 0, 8);
+  bg_tensor* y = NULL;
+  CHECK_OK(bg_channel_statistics(context, x, &y));
+  EXPECT(y, 3, 3.5f);
+  BACK(y, 4, 2);
+  EXPECT_GRADIENT(x, -1, 0, 1, 4);
+  x = LEAF(4, 1, 1, 2, 3, 6);
+  CHECK_OK(bg_batch_norm(context, x, gamma, beta, mean, variance, &params, &y)); /* 2 (x - 2) + 1 */
+  EXPECT(y, -1, 1, 3, 9);
+  BACK(y, 1, 0, 0, 2);
+  EXPECT_GRADIENT(x, 2, 0, 0, 4);
+  EXPECT_GRADIENT(gamma, 7 / 3.0f);
+  EXPECT_GRADIENT(beta, 3);
+  bg_tensor_free(mean);
+  bg_tensor_free(variance);
+}
+
 static void losses(void) {
   const int32_t values[2] = {1, 0};
   const int64_t two[1] = {2};
@@ -312,6 +335,7 @@ int main(int argc, char** argv) {
   RUN(shapes_and_sums);
   RUN(products);
   RUN(windows);
+  RUN(statistics);
   RUN(losses);
   RUN(quantizers);
   RUN(bsq);

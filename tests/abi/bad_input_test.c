@@ -66,11 +66,13 @@ static void numbers_that_are_no_enumerators(void) {
   const int64_t one[1] = {1};
   bg_tensor *x = FLOATS(1, 1), *image = FLOATS(1, 2, 2, 1), *phi = FLOATS(4);
   const bg_conv2d_params params = {.struct_size = sizeof params, .activation = 2};
+  const bg_batch_norm_params norm = {.struct_size = sizeof norm, .activation = 2};
   const bg_gate_site site = {.struct_size = sizeof site};
   REFUSED("bg_dtype", bg_tensor_create(context, (bg_dtype)4, 1, one, NULL, &none));
   REFUSED("bg_dtype", bg_tensor_create(context, (bg_dtype)-1, 1, one, NULL, &none));
   REFUSED("bg_activation", bg_linear(context, x, x, NULL, (bg_activation)7, &none));
   REFUSED("bg_activation", bg_conv2d(context, image, image, NULL, &params, &none));
+  REFUSED("bg_activation", bg_batch_norm(context, x, x, x, x, x, &norm, &none));
   REFUSED("bg_gate_mode", bg_gates(context, phi, phi, (bg_gate_mode)3, &site, 1, &none));
   bg_tensor_free(x);
   bg_tensor_free(image);
@@ -82,6 +84,7 @@ static void operands(void) {
   bg_tensor* channels = FLOATS(1, 2, 2, 3);
   bg_tensor *integers = TENSOR(BG_INT32, 2), *bytes = TENSOR(BG_UINT8, 2), *empty = FLOATS(0, 3), *scalar = NULL;
   const int64_t six[2] = {2, 4}, wrong[2] = {-2, -3};
+  const bg_batch_norm_params norm = {.struct_size = sizeof norm, .momentum = 2};
   CHECK_OK(bg_tensor_create(context, BG_FLOAT32, 0, NULL, NULL, &scalar));
   REFUSED("shape", bg_add(context, two, three, &none));
   REFUSED("int32", bg_add(context, two, integers, &none));
@@ -106,6 +109,9 @@ static void operands(void) {
   REFUSED("groups", bg_conv2d(context, image, channels, NULL, NULL, &none));
   REFUSED("bias", bg_conv2d(context, image, image, two, NULL, &none));
   REFUSED("rank 4", bg_max_pool2d(context, matrix, NULL, &none));
+  REFUSED("gamma of shape [3]", bg_batch_norm(context, matrix, two, three, three, three, NULL, &none));
+  REFUSED("momentum", bg_batch_norm(context, matrix, three, three, three, three, &norm, &none));
+  REFUSED("at least one", bg_channel_statistics(context, empty, &none));
   CHECK_INVALID("float32", bg_tensor_set_requires_grad(integers, 1));
   bg_tensor* all[] = {two, three, matrix, image, channels, integers, bytes, empty, scalar};
   for (size_t i = 0; i < sizeof all / sizeof *all; ++i) bg_tensor_free(all[i]);

@@ -64,6 +64,7 @@ enum {
 static void parameters_of_ops(void) {
   const bg_conv2d_params conv = {.struct_size = sizeof conv};
   const bg_pool2d_params pool = {.struct_size = sizeof pool};
+  const bg_batch_norm_params norm = {.struct_size = sizeof norm};
   const bg_adam_params adam = {.struct_size = sizeof adam, .learning_rate = 0.1, .step = 1};
   const bg_sgd_params sgd = {.struct_size = sizeof sgd, .learning_rate = 0.1};
   const bg_fixed_quantizer fixed = {sizeof fixed, 0, 0.5f, 0, 3, 0, 1.5f, 2};
@@ -76,6 +77,8 @@ static void parameters_of_ops(void) {
   READ(bg_pool2d_params, pool, given, bg_max_pool2d(context, image, given, &y));
   bg_tensor_free(y);
   READ(bg_pool2d_params, pool, given, bg_average_pool2d(context, image, given, &y));
+  bg_tensor_free(y);
+  READ(bg_batch_norm_params, norm, given, bg_batch_norm(context, image, one, one, one, one, given, &y));
   bg_tensor_free(y);
   READ(bg_adam_params, adam, given, bg_adam_step(context, p, p, p, p, given));
   READ(bg_sgd_params, sgd, given, bg_sgd_step(context, p, p, NULL, given));

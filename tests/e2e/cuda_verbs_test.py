@@ -1,13 +1,17 @@
-"""Every verb on a GPU. Skipped, visibly, where the program has been built without CUDA or there is no GPU."""
+"""Every verb on a GPU: that of BITGATE_TEST_DEVICE, or cuda:0 where the variable names none. Then it is skipped,
+visibly, where the program has been built without CUDA or there is no GPU; one that was asked for must open."""
 
 import json
+import os
 import random
 import signal
 import time
 
 import harness
 
-GPU = "--device=cuda:0"
+ASKED = os.environ.get("BITGATE_TEST_DEVICE", "").startswith("cuda")
+DEVICE = os.environ["BITGATE_TEST_DEVICE"] if ASKED else "cuda:0"
+GPU = f"--device={DEVICE}"
 
 
 class CudaVerbsTest(harness.Case):
@@ -15,6 +19,8 @@ class CudaVerbsTest(harness.Case):
     def setUp(self):
         super().setUp()
         self.said = self.run_json("version", GPU)
+        if ASKED:
+            self.assertNotIn("device_error", self.said)
         if "device_error" in self.said:
             print(f"SKIPPED: {self.said['device_error']}", flush=True)
             self.skipTest(self.said["device_error"])
@@ -39,10 +45,10 @@ class CudaVerbsTest(harness.Case):
 
     def test_the_version_tells(self):
         self.assertEqual(self.said["build"], "cuda")
-        self.assertEqual(self.said["device"], "cuda:0")
+        self.assertEqual(self.said["device"], DEVICE)
         self.assertTrue(self.said["device_name"])
         self.assertIn("CUDA", self.said["libraries"])
-        self.assertIn(f"cuda:0: {self.said['device_name']}", self.run_bitgate("version", GPU)[0])
+        self.assertIn(f"{DEVICE}: {self.said['device_name']}", self.run_bitgate("version", GPU)[0])
         missing = self.run_json("version", "--device=cuda:99")
         self.assertIn("cuda:99", missing["device_error"])
 
@@ -99,7 +105,7 @@ class CudaVerbsTest(harness.Case):
             _, err = process.communicate(timeout=120)
             if process.returncode != 130:  # it came before the program listens, or after the end
                 continue
-            self.assertIn("--device=cuda:0 --compute=float32", err)
+            self.assertIn(f"{GPU} --compute=float32", err)
             self.run_bitgate(*self.train_arguments(output, GPU, "--resume"))
             self.assertEqual(harness.digest(output), harness.digest(whole))
             return

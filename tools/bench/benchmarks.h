@@ -31,8 +31,8 @@ struct GpuLeNetSize {
   int steps;               // of a turn
 };
 
-// A training step of LeNet-5 replayed from a graph, with the gather of its batch: against the bare library calls that
-// it contains, against a float step, and against itself kernel by kernel.
+// A training step of LeNet-5 replayed from a graph, with the gather of its batch: against its convolutions and products
+// alone, against a float step, and against itself kernel by kernel.
 std::vector<Row> GpuLeNetStepRows(Device device, const GpuLeNetSize& size, int turns);
 
 }  // namespace bitgate::bench

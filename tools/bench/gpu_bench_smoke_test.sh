@@ -14,4 +14,8 @@ for row in "quantizer forward, signed, up to 32 bits" "quantizer backward, unsig
   "LeNet-5 Bayesian Bits step, replayed"; do
   grep -q "^$row" <<<"$table" || { echo "expected a row $row"; exit 1; }
 done
+grep -Eq "^quantizer forward, .* [0-9]+ GB/s, [0-9]+ % of the baseline's$" <<<"$table" || {
+  echo "expected bandwidths"
+  exit 1
+}
 if "$1" --device=cuda:99 2>/dev/null; then exit 1; fi

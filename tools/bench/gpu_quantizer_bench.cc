@@ -64,8 +64,14 @@ class Bench {
                 [&] { context_.backend().CopyWithin(y_.raw_data(), x_.raw_data(), x_.size() * sizeof(float)); })},
         turns_);
     const Timing &ahead = times[0], &back = times[1], &copy = times[2];
-    return {{ahead.name, copy.name, ahead.milliseconds, copy.milliseconds, 1 / kShare},
-            {back.name, copy.name, back.milliseconds, copy.milliseconds, 1.5 / kShare}};
+    const double bytes = static_cast<double>(x_.size()) * sizeof(float);
+    const auto row = [&](const Timing& timing, int tensors) {
+      Row row{timing.name, copy.name, timing.milliseconds, copy.milliseconds, tensors / 2.0 / kShare};
+      row.measured_bytes = tensors * bytes;
+      row.baseline_bytes = 2 * bytes;
+      return row;
+    };
+    return {row(ahead, 2), row(back, 3)};
   }
 
  private:

@@ -1,7 +1,7 @@
+#include "tools/bench/bare_products.h"
 #include "tools/bench/benchmarks.h"
 #include "tools/bench/c_calls.h"
 #include "tools/bench/lenet_step.h"
-#include "tools/bench/library_calls.h"
 #include "tools/bench/onednn_calls.h"
 
 namespace bitgate::bench {
@@ -28,12 +28,12 @@ std::vector<Row> GpuLeNetStepRows(Device device, const GpuLeNetSize& size, int t
   LeNetStep replayed(device, "bayesian_bits", size.batch, size.batches);
   LeNetStep queued(device, "bayesian_bits", size.batch, size.batches, /*capture=*/false);
   LeNetStep plain(device, "float", size.batch, size.batches);
-  LibraryCalls library(device, size.batch);
+  BareProducts products(device, size.batch);
   const int steps = size.steps;
   const auto times = TakeTurns({{"LeNet-5 Bayesian Bits step, replayed", [&] { replayed.Run(steps); }, steps},
                                 {"the same, kernel by kernel", [&] { queued.Run(steps); }, steps},
                                 {"LeNet-5 float step, replayed", [&] { plain.Run(steps); }, steps},
-                                {"its bare cuDNN and cuBLASLt calls, replayed", [&] { library.Run(steps); }, steps}},
+                                {"its convolutions and products alone, replayed", [&] { products.Run(steps); }, steps}},
                                turns);
   replayed.CheckReplayed();
   plain.CheckReplayed();

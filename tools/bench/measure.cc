@@ -53,6 +53,12 @@ std::string Promises(const Row& row) {
   return promises;
 }
 
+std::string Bandwidth(const Row& row) {
+  if (row.measured_bytes == 0 || row.baseline_bytes == 0) return "";
+  const double measured = row.measured_bytes / row.measured_ms, baseline = row.baseline_bytes / row.baseline_ms;
+  return Format("%.0f GB/s, %.0f %% of the baseline's", measured / 1e6, 100 * measured / baseline);
+}
+
 }  // namespace
 
 std::string FormatRows(const std::vector<Row>& rows) {
@@ -67,7 +73,7 @@ std::string FormatRows(const std::vector<Row>& rows) {
   for (const Row& row : rows) {
     std::string line = Format("%-*s %9.3f  %-*s %9.3f  %6.2f  ", left, row.measured.c_str(), row.measured_ms, right,
                               row.baseline.c_str(), row.baseline_ms, row.measured_ms / row.baseline_ms) +
-                       Promises(row);
+                       Promises(row) + Bandwidth(row);
     line.erase(line.find_last_not_of(' ') + 1);
     table += line + "\n";
   }

@@ -1,12 +1,12 @@
 """PyTorch's float LeNet-5 training step: prints milliseconds per step, as one line of JSON.
 
-    python3 pytorch_lenet.py [--device=cuda|cpu] [--smoke]
+    python3 pytorch_lenet.py [--device=cuda|cpu] [--smoke] [--ours=MILLISECONDS]
 
 The network, batch (128), optimizer (Adam) and precision (float32 throughout) are those of bench's float step; images
 stay on the device as bytes, and a step gathers its batch, as bench's does. Measured: "eager"; on a GPU "graph", the
 whole step in a CUDA graph, and "compiled_graph", the same of a network that torch.compile has compiled. Every other
 choice is the fastest: channels last, the fused Adam, cuDNN's own search for algorithms. --smoke: the numbers mean
-nothing.
+nothing. --ours: what bench said of its float step, measured just before; adds rows of bench's table, with the ratios.
 """
 
 import argparse
@@ -89,6 +89,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--device", default="cuda", choices=["cpu", "cuda"])
     parser.add_argument("--smoke", action="store_true")
+    parser.add_argument("--ours", type=float)
     options = parser.parse_args()
     if options.device == "cuda" and not torch.cuda.is_available():
         skip("no GPU that PyTorch can use")
@@ -121,6 +122,10 @@ def main():
         "failed": failures,
     }
     print(json.dumps(result))
+    if options.ours:
+        for name, theirs in times.items():
+            measured, baseline = "LeNet-5 float step, replayed", f"PyTorch's, {name}"
+            print(f"{measured:44} {options.ours:9.3f}  {baseline:44} {theirs:9.3f}  {options.ours / theirs:6.2f}")
 
 
 main()

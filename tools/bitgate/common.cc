@@ -130,7 +130,8 @@ int TrainAndReport(const Arguments& arguments, const std::string& resume_command
 
 Flag DataFlag() {
   return {"data", 0, "FOLDER",
-          "IDX files train-images-idx3-ubyte and so on, plain or .gz (default: Fashion-MNIST of the Debian package)"};
+          "IDX files train-images-idx3-ubyte and so on, or CIFAR's binary batches, plain or .gz (default: Fashion-MNIST of "
+          "the Debian package)"};
 }
 
 std::vector<Flag> TrainingFlags() {

@@ -30,14 +30,14 @@ Command FineTuneCommand() {
   command.description =
       "Trains weights and ranges of a frozen checkpoint; bit widths and channels stay. Settings are those of the\n"
       "fine_tune part of the recipe that the checkpoint was trained with, unless flags say otherwise; flags may set\n"
-      "fine_tune.*, evaluation.*, training.batch_size and training.seed.\n";
+      "fine_tune.*, evaluation.*, training.augmentation.*, training.batch_size and training.seed.\n";
   command.positionals = 1;
   command.flags = TrainingFlags();
   command.flags.push_back({"epochs", 0, "N", "short for --fine_tune.epochs", "fine_tune.epochs"});
   command.flags.push_back({"batch_size", 0, "N", "short for --training.batch_size", "training.batch_size"});
   command.flags.push_back({"seed", 0, "N", "short for --training.seed", "training.seed"});
   command.takes_settings = true;
-  command.setting_prefixes = {"fine_tune.", "evaluation.", "training.batch_size", "training.seed"};
+  command.setting_prefixes = {"fine_tune.", "evaluation.", "training.augmentation.", "training.batch_size", "training.seed"};
   command.examples =
       "  bitgate fine-tune frozen.safetensors --output=tuned.safetensors --epochs=10\n"
       "  bitgate fine-tune frozen.safetensors --output=tuned.safetensors --epochs=10 "

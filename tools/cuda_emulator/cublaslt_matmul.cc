@@ -204,6 +204,8 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
   Product product;
   const cublasStatus_t status = cuda_emulator::Describe(operation, a, b, c, d, &product);
   if (status != CUBLAS_STATUS_SUCCESS) return status;
+  // Real libraries lack some algorithms that finish a result in the same pass.
+  if (product.biased && product.d.rows == 1) return CUBLAS_STATUS_NOT_SUPPORTED;
   const cuda_emulator::MatmulPreference none{};
   const auto& wishes = preference == nullptr ? none : *static_cast<cuda_emulator::MatmulPreference*>(preference);
   // The first is fastest, and different in every call: sums in place, in no fixed order.

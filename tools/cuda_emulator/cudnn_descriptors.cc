@@ -211,32 +211,3 @@ cudnnStatus_t cudnnGetConvolutionMathType(cudnnConvolutionDescriptor_t descripto
   *math = descriptor->math;
   return CUDNN_STATUS_SUCCESS;
 }
-
-// ---- pooling ----
-
-cudnnStatus_t cudnnCreatePoolingDescriptor(cudnnPoolingDescriptor_t* descriptor) { return Create(descriptor); }
-cudnnStatus_t cudnnDestroyPoolingDescriptor(cudnnPoolingDescriptor_t descriptor) { return Destroy(descriptor); }
-
-cudnnStatus_t cudnnSetPooling2dDescriptor(cudnnPoolingDescriptor_t descriptor, cudnnPoolingMode_t mode,
-                                          cudnnNanPropagation_t nan, int window_h, int window_w, int pad_h, int pad_w,
-                                          int stride_h, int stride_w) {
-  const int window[] = {window_h, window_w}, pad[] = {pad_h, pad_w}, stride[] = {stride_h, stride_w};
-  return cudnnSetPoolingNdDescriptor(descriptor, mode, nan, 2, window, pad, stride);
-}
-
-cudnnStatus_t cudnnSetPoolingNdDescriptor(cudnnPoolingDescriptor_t descriptor, cudnnPoolingMode_t mode,
-                                          cudnnNanPropagation_t nan, int dimensions, const int window[],
-                                          const int pad[], const int stride[]) {
-  if (descriptor == nullptr) return Refuse(CUDNN_STATUS_BAD_PARAM, "the descriptor is null");
-  if (dimensions != 2) return Refuse(CUDNN_STATUS_NOT_SUPPORTED, "emulated: two dimensions");
-  if (!ArePositive(window, 2) || !ArePositive(stride, 2)) return NotPositive();
-  for (int i = 0; i < 2; ++i) {
-    if (pad[i] < 0 || pad[i] >= window[i]) return Refuse(CUDNN_STATUS_BAD_PARAM, "padding must be below the window");
-    descriptor->window[i] = window[i];
-    descriptor->pad[i] = pad[i];
-    descriptor->stride[i] = stride[i];
-  }
-  descriptor->mode = mode;
-  descriptor->nan = nan;
-  return CUDNN_STATUS_SUCCESS;
-}

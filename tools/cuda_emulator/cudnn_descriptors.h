@@ -40,14 +40,6 @@ struct cudnnConvolutionStruct {
   cudnnMathType_t math = CUDNN_DEFAULT_MATH;
 };
 
-struct cudnnPoolingStruct {
-  cudnnPoolingMode_t mode = CUDNN_POOLING_MAX;
-  cudnnNanPropagation_t nan = CUDNN_NOT_PROPAGATE_NAN;
-  int window[2] = {1, 1};
-  int pad[2] = {0, 0};
-  int stride[2] = {1, 1};
-};
-
 namespace cuda_emulator {
 
 // Returns `status`, and keeps the text for cudnnGetLastErrorString.

@@ -1,4 +1,4 @@
-// Convolutions, pooling and bias against plain loops in double; the traps that cuDNN sets, and its name for dlopen.
+// Convolutions and bias against plain loops in double; the traps that cuDNN sets, and its name for dlopen.
 #include <cudnn.h>
 #include <dlfcn.h>
 
@@ -60,13 +60,11 @@ class CudnnTest : public EmulatorTest {
     for (cudnnTensorDescriptor_t* tensor : {&x_, &y_, &b_}) CHECK_CUDNN(cudnnCreateTensorDescriptor(tensor));
     CHECK_CUDNN(cudnnCreateFilterDescriptor(&w_));
     CHECK_CUDNN(cudnnCreateConvolutionDescriptor(&convolution_));
-    CHECK_CUDNN(cudnnCreatePoolingDescriptor(&pooling_));
   }
   void TearDown() override {
     for (cudnnTensorDescriptor_t tensor : {x_, y_, b_}) cudnnDestroyTensorDescriptor(tensor);
     cudnnDestroyFilterDescriptor(w_);
     cudnnDestroyConvolutionDescriptor(convolution_);
-    cudnnDestroyPoolingDescriptor(pooling_);
     cudnnDestroy(handle_);
     EmulatorTest::TearDown();
   }
@@ -86,7 +84,6 @@ class CudnnTest : public EmulatorTest {
   cudnnTensorDescriptor_t x_ = nullptr, y_ = nullptr, b_ = nullptr;
   cudnnFilterDescriptor_t w_ = nullptr;
   cudnnConvolutionDescriptor_t convolution_ = nullptr;
-  cudnnPoolingDescriptor_t pooling_ = nullptr;
   const float one_ = 1, zero_ = 0, two_ = 2, half_ = 0.5f;
 };
 
@@ -241,39 +238,6 @@ TEST_F(CudnnTest, BiasAndItsGradient) {
   CHECK_CUDNN(cudnnAddTensor(handle_, &one_, b_, device_b.data(), &one_, y_, device_y.data()));
   ExpectNear(device_gradient.Values(), gradient, 1e-4);
   ExpectNear(device_y.Values(), sum, 1e-6);
-}
-
-TEST_F(CudnnTest, Pooling) {
-  // One image of 3 x 3, two channels, the second with the opposite sign; windows of 2, stride 2, padding 1.
-  const std::vector<float> values = {1, 2, 3, 4, 5, 6, 7, 8, 9};
-  std::vector<float> x;
-  for (const float value : values) x.insert(x.end(), {value, -value});
-  CHECK_CUDNN(cudnnSetTensor4dDescriptor(x_, CUDNN_TENSOR_NHWC, CUDNN_DATA_FLOAT, 1, 2, 3, 3));
-  CHECK_CUDNN(cudnnSetTensor4dDescriptor(y_, CUDNN_TENSOR_NHWC, CUDNN_DATA_FLOAT, 1, 2, 2, 2));
-  struct Expected {
-    cudnnPoolingMode_t mode;
-    std::vector<float> y, dx;
-  };
-  const Expected expected[] = {
-      {CUDNN_POOLING_MAX_DETERMINISTIC,
-       {1, -1, 3, -2, 7, -4, 9, -5},
-       {1, 2, 0, 4, 3, 0, 0, 6, 0, 8, 0, 0, 5, 0, 0, 0, 7, 0}},
-      {CUDNN_POOLING_AVERAGE_COUNT_INCLUDE_PADDING,
-       {0.25f, -0.25f, 1.25f, -1.25f, 2.75f, -2.75f, 7, -7},
-       {0.25f, 0.5f, 0.75f, 1, 0.75f, 1, 1.25f, 1.5f, 1.75f, 2, 1.75f, 2, 1.25f, 1.5f, 1.75f, 2, 1.75f, 2}},
-      {CUDNN_POOLING_AVERAGE_COUNT_EXCLUDE_PADDING,
-       {1, -1, 2.5f, -2.5f, 5.5f, -5.5f, 7, -7},
-       {1, 2, 1.5f, 2, 1.5f, 2, 2.5f, 3, 1.75f, 2, 1.75f, 2, 2.5f, 3, 1.75f, 2, 1.75f, 2}},
-  };
-  for (const Expected& e : expected) {
-    CHECK_CUDNN(cudnnSetPooling2dDescriptor(pooling_, e.mode, CUDNN_PROPAGATE_NAN, 2, 2, 1, 1, 2, 2));
-    Array<float> device_x(x), y(8), dy(std::vector<float>{1, 2, 3, 4, 5, 6, 7, 8}), dx(18);
-    CHECK_CUDNN(cudnnPoolingForward(handle_, pooling_, &one_, x_, device_x.data(), &zero_, y_, y.data()));
-    CHECK_CUDNN(cudnnPoolingBackward(handle_, pooling_, &one_, y_, y.data(), y_, dy.data(), x_, device_x.data(), &zero_,
-                                     x_, dx.data()));
-    EXPECT_EQ(y.Values(), e.y) << e.mode;
-    EXPECT_EQ(dx.Values(), e.dx) << e.mode;
-  }
 }
 
 TEST_F(CudnnTest, IsFastEnoughForLeNet) {

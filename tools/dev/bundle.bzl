@@ -12,6 +12,7 @@ def _gpu_bundle_impl(ctx):
         for target in ctx.attr.tests + ctx.attr.tests_runfiles + ctx.attr.programs
     ])
     programs = [program[DefaultInfo].files_to_run.executable for program in ctx.attr.programs]
+    left_out = programs + [target[DefaultInfo].files_to_run.executable for target in ctx.attr.tests_runfiles]
     manifest = ctx.actions.declare_file(ctx.label.name + ".json")
     ctx.actions.write(manifest, json.encode({
         "commands": [test.short_path for test in tests] + ctx.attr.commands,
@@ -20,7 +21,7 @@ def _gpu_bundle_impl(ctx):
         "test_files": {
             file.short_path: file.path
             for file in beside.to_list()
-            if file not in programs and not file.short_path.startswith("../")
+            if file not in left_out and not file.short_path.startswith("../")
         },
     }))
     ctx.actions.run(
@@ -45,7 +46,7 @@ def _gpu_bundle_impl(ctx):
 gpu_bundle = rule(
     implementation = _gpu_bundle_impl,
     attrs = {
-        "commands": attr.string_list(doc = "Further tests: a program of tests_runfiles and its arguments."),
+        "commands": attr.string_list(doc = "Further tests: a program of tests_runfiles, or a Python file (.py), and its arguments."),
         "programs": attr.label_list(doc = "What goes into bin/."),
         "srcs": attr.label_list(allow_files = True, doc = "What goes into the uppermost folder."),
         "tests": attr.label_list(doc = "Tests that take their device from BITGATE_TEST_DEVICE, and what lies beside them."),

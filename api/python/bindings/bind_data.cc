@@ -79,7 +79,7 @@ TensorHandle Labels(const Dataset& dataset) {
 void BindData(py::module_& m) {
   py::class_<Dataset>(m, "Dataset", "Labelled images in memory. Immutable. Use bitgate.Dataset.")
       .def_static("from_folder", FromFolder, py::arg("folder"), py::arg("split"), py::arg("classes"),
-                  "The IDX files of a folder; \"\": Fashion-MNIST.")
+                  "The IDX or CIFAR files of a folder; \"\": Fashion-MNIST.")
       .def_static("from_arrays", FromArrays, py::arg("images"), py::arg("labels"), py::arg("classes"),
                   "Copies of buffers: uint8 or float32 [n, h, w, c], int32 [n].")
       .def_property_readonly("size", &Dataset::size, "Number of images.")

@@ -14,6 +14,7 @@
 #include "ops/elementwise/reshape.h"
 #include "ops/linalg/linalg.h"
 #include "ops/loss/loss.h"
+#include "ops/norm/norm.h"
 #include "ops/optim/optim.h"
 #include "ops/pool/pool.h"
 #include "ops/reduce/reduce.h"
@@ -79,6 +80,17 @@ TensorHandle Pool(const TensorHandle& x, const PairArgument& kernel, const std::
   const Pool2dParams params{PairOf(kernel), PairOf(stride.value_or(kernel)), PairOf(padding)};
   return Apply(
       1, [&](Context& context, const Tensor& x) { return op(context, x, params); }, x);
+}
+
+TensorHandle BatchNormOp(const TensorHandle& x, const TensorHandle& gamma, const TensorHandle& beta,
+                         const TensorHandle& running_mean, const TensorHandle& running_variance, bool training,
+                         float momentum, float epsilon, const OptionalName& activation) {
+  const BatchNormParams params{training, momentum, epsilon, ActivationOf(activation)};
+  return Apply(
+      1,
+      [&](Context& context, const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& mean,
+          const Tensor& variance) { return BatchNorm(context, x, gamma, beta, mean, variance, params); },
+      x, gamma, beta, running_mean, running_variance);
 }
 
 int64_t CountCorrectOp(const TensorHandle& logits, const TensorHandle& labels) {
@@ -209,6 +221,22 @@ fit.)";
   pool("average_pool2d", Pool<AveragePool2d>, "The mean of each window; padding is not counted.");
 }
 
+void BindNorms(py::module_& ops) {
+  ops.def("batch_norm", BatchNormOp, Operand("x"), Operand("gamma"), Operand("beta"), Operand("running_mean"),
+          Operand("running_variance"), py::kw_only(), py::arg("training") = true, py::arg("momentum") = 0.1f,
+          py::arg("epsilon") = 1e-5f, py::arg("activation") = py::none(),
+          R"(Batch normalisation: activation(gamma (x - mean) / sqrt(variance + epsilon) + beta).
+
+x [..., c], all others [c]; mean and (biased) variance of each channel are over all but the last dimension. In training
+they are those of x, and the running statistics move towards them in place, by momentum (the variance's unbiased);
+otherwise they are the running ones, constants. activation: None or "relu". Differentiable by x, gamma and beta. Raises
+ValueError for shapes, dtypes and numbers that do not fit.)");
+  ops.def("channel_statistics", Unary<ChannelStatistics>, Operand("x"),
+          R"([..., c] to [2, c]: mean and biased variance of each channel, over all but the last dimension.
+
+Differentiable. Raises ValueError where a channel has no values.)");
+}
+
 void BindLosses(py::module_& ops) {
   ops.def(
       "softmax_cross_entropy",
@@ -250,6 +278,7 @@ void BindOps(py::module_& m) {
   BindProducts(ops);
   BindElementwise(ops);
   BindShapes(ops);
+  BindNorms(ops);
   BindLosses(ops);
   BindOptimizers(ops);
 }

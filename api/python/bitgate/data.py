@@ -154,7 +154,7 @@ def folder(path: str | os.PathLike[str], classes: int = 0) -> Data:
     that is damaged.
     """
     if not os.path.isdir(path):
-        raise FileNotFoundError(f"data: expected a folder of IDX files, got {os.fspath(path)!r}, which is none")
+        raise FileNotFoundError(f"data: expected a folder of IDX or CIFAR files, got {os.fspath(path)!r}, which is none")
     return _Folder(os.fspath(path), classes)
 
 

@@ -78,6 +78,26 @@ class ElementTest(support.Case):
         numpy.testing.assert_allclose(got.numpy(), windows(x, (2, 2), (2, 2), (0, 0), 0).mean((3, 4)), rtol=1e-6)
         self.check(ValueError, "max_pool2d", call=lambda: ops.max_pool2d(bg.tensor(x), 9))
 
+    def test_norms(self):
+        x = random(2, 3, 4, 5)
+        mean, variance = x.mean((0, 1, 2)), x.var((0, 1, 2))
+        numpy.testing.assert_allclose(ops.channel_statistics(bg.tensor(x)).numpy(), [mean, variance], rtol=1e-5,
+                                      atol=1e-6)
+        gamma, beta = random(5, seed=2), random(5, seed=3)
+        running_mean, running_variance = bg.zeros(5), bg.tensor(numpy.ones(5, numpy.float32))
+        got = ops.batch_norm(bg.tensor(x), bg.tensor(gamma), bg.tensor(beta), running_mean, running_variance,
+                             activation="relu")
+        expected = numpy.maximum(gamma * (x - mean) / numpy.sqrt(variance + 1e-5) + beta, 0)
+        numpy.testing.assert_allclose(got.numpy(), expected, rtol=1e-4, atol=1e-5)
+        numpy.testing.assert_allclose(running_mean.numpy(), 0.1 * mean, rtol=1e-5, atol=1e-6)
+        numpy.testing.assert_allclose(running_variance.numpy(), 0.9 + 0.1 * variance * 24 / 23, rtol=1e-5)
+        got = ops.batch_norm(bg.tensor(x), bg.tensor(gamma), bg.tensor(beta), running_mean, running_variance,
+                             training=False)
+        expected = gamma * (x - running_mean.numpy()) / numpy.sqrt(running_variance.numpy() + 1e-5) + beta
+        numpy.testing.assert_allclose(got.numpy(), expected, rtol=1e-4, atol=1e-5)
+        self.check(ValueError, "momentum", call=lambda: ops.batch_norm(bg.tensor(x), bg.tensor(gamma), bg.tensor(beta),
+                                                                       running_mean, running_variance, momentum=2))
+
     def test_losses(self):
         logits, labels = random(6, 3), numpy.int32([0, 1, 2, 2, 1, 0])
         got = ops.softmax_cross_entropy(bg.tensor(logits), bg.tensor(labels))

@@ -59,7 +59,7 @@ Tensor GatePenalty(Context& context, const Tensor& phi, double weight, std::shar
   kPenalty.For(context.device(), "gate_penalty")(context.kernel(), penalty.view(), grad_phi.view(), phi.view(), weight,
                                                  *layout, TableFor(context, *layout).view());
   RecordOp(context, {&phi}, penalty, [grad_phi](Context& context, const Tensor& grad, GradientSink& sink) {
-    sink.Set(0, Scaled(context, "gate_penalty backward", grad_phi, grad));
+    sink.Set(0, sink.unit() ? grad_phi : Scaled(context, "gate_penalty backward", grad_phi, grad));
   });
   return penalty;
 }

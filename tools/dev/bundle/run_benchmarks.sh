@@ -17,9 +17,12 @@ for argument in "$@"; do
   esac
 done
 
-run "$bundle/bin/bench" --device="$device" "${smoke[@]}" || exit 1
+table=$(run "$bundle/bin/bench" --device="$device" "${smoke[@]}") || exit 1
+echo "$table"
+ours=$(sed -n 's/^LeNet-5 float step, replayed  *\([0-9.]*\) .*/\1/p' <<<"$table" | head -n 1)
 echo
 echo "LeNet-5 float step, PyTorch:"
 command -v "$python" >/dev/null || { echo "SKIPPED: no $python"; exit 0; }
 # The device that has our number is the only one that PyTorch sees.
-CUDA_VISIBLE_DEVICES=${CUDA_VISIBLE_DEVICES:-${device#cuda:}} "$python" "$bundle/pytorch_lenet.py" --device=cuda "${smoke[@]}"
+CUDA_VISIBLE_DEVICES=${CUDA_VISIBLE_DEVICES:-${device#cuda:}} "$python" "$bundle/pytorch_lenet.py" --device=cuda \
+  ${ours:+--ours="$ours"} "${smoke[@]}"

@@ -7,7 +7,7 @@ usage() {
 Usage: run_gpu_tests.sh [OPTIONS] [NAME...]
 
 Runs every test whose path has one of the NAMEs in it (all, without one) on a GPU, and prints a line each. The last line
-counts GoogleTest's cases, those of C tests and golden files: N passed, N failed, N skipped.
+counts GoogleTest's cases, those of C and Python tests and golden files: N passed, N failed, N skipped.
 
   --device=cuda:N          default: cuda:0
   --sanitizer=TOOL         under NVIDIA's compute-sanitizer: memcheck, racecheck, initcheck or synccheck
@@ -73,12 +73,15 @@ mkdir -p "$logs" && logs=$(cd "$logs" && pwd) || exit 2
 temporary=$(mktemp -d)
 trap 'rm -rf "$temporary"' EXIT
 
-# "passed failed skipped" of a log: lines of GoogleTest, of tests in C, of the replay of golden files.
+# "passed failed skipped" of a log: lines of GoogleTest, of tests in C, of the replay of golden files, of tests in Python.
 count() {
   awk '
     /^\[       OK \] / || /^(ok    |OK     ) / { passed++ }
     /^\[  FAILED  \] .* \([0-9]+ ms\)$/ || /^FAILED / { failed++ }
     /^\[  SKIPPED \] .* \([0-9]+ ms\)$/ || /^SKIPPED/ { skipped++ }
+    / \.\.\. ok$/ { passed++ }
+    / \.\.\. (FAIL|ERROR)$/ { failed++ }
+    / \.\.\. (skipped|SKIPPED)/ { skipped++ }
     END { print passed + 0, failed + 0, skipped + 0 }' "$1"
 }
 
@@ -86,6 +89,16 @@ all_passed=0 all_failed=0 all_skipped=0
 run_test() {
   local name=${1%% *} words log status passed failed skipped begin=$SECONDS verdict=PASSED reason=''
   read -ra words <<<"$1"
+  if [[ $name == *.py ]]; then
+    words=("$python" "${words[@]}")
+    [ -z "$sanitizer" ] || reason="not run under a sanitizer"
+    "$python" -c 'import numpy' 2>/dev/null || reason="needs NumPy for $python"
+    if [ -n "$reason" ]; then
+      echo "SKIPPED  $name  $reason"
+      all_skipped=$((all_skipped + 1))
+      return
+    fi
+  fi
   log=$logs/${name//\//.}
   [ ${#checker[@]} -eq 0 ] || words=("${checker[@]}" --log-file="$log.$sanitizer" "${words[@]}")
   mkdir -p "$temporary/test"

@@ -1,6 +1,7 @@
-// The bare cuDNN and cuBLASLt calls of a LeNet-5 training step on a GPU: the least a step can take.
-#ifndef BITGATE_TOOLS_BENCH_LIBRARY_CALLS_H_
-#define BITGATE_TOOLS_BENCH_LIBRARY_CALLS_H_
+// The convolutions and products of a LeNet-5 training step on a GPU and nothing else: the least that a step of these
+// can take.
+#ifndef BITGATE_TOOLS_BENCH_BARE_PRODUCTS_H_
+#define BITGATE_TOOLS_BENCH_BARE_PRODUCTS_H_
 
 #include <cstdint>
 #include <functional>
@@ -12,11 +13,11 @@
 
 namespace bitgate::bench {
 
-class LibraryCalls {
+class BareProducts {
  public:
-  // Convolutions and products, forward and backward (no input gradient of the first layer), by the algorithms that the
-  // ops take, without bias or activation; captured.
-  LibraryCalls(Device device, int64_t batch);
+  // Forward and backward (no input gradient of the first layer), by the kernels that the ops take: mostly cuDNN's and
+  // cuBLASLt's, and those of our own for convolutions of few input channels; without bias or activation; captured.
+  BareProducts(Device device, int64_t batch);
 
   // All calls so many times; returns when they are done.
   void Run(int times);
@@ -36,4 +37,4 @@ class LibraryCalls {
 
 }  // namespace bitgate::bench
 
-#endif  // BITGATE_TOOLS_BENCH_LIBRARY_CALLS_H_
+#endif  // BITGATE_TOOLS_BENCH_BARE_PRODUCTS_H_

@@ -1,4 +1,4 @@
-#include "tools/bench/library_calls.h"
+#include "tools/bench/bare_products.h"
 
 #include "ops/conv/conv_kernels.h"
 #include "ops/linalg/linalg_kernels.h"
@@ -18,13 +18,13 @@ constexpr KernelTable<decltype(cpu::MatMul)> kMatMul{&cpu::MatMul, BG_CUDA_KERNE
 
 }  // namespace
 
-Tensor LibraryCalls::Values(const Shape& shape) {
+Tensor BareProducts::Values(const Shape& shape) {
   std::vector<float> values(shape.size());
   for (size_t i = 0; i < values.size(); ++i) values[i] = Uniform({1, 5, 0}, i) - 0.5f;
   return FromHost(context_, values, shape);
 }
 
-void LibraryCalls::Convolution(const Tensor& x, const Tensor& w, const Tensor& y, const Tensor& grad_x) {
+void BareProducts::Convolution(const Tensor& x, const Tensor& w, const Tensor& y, const Tensor& grad_x) {
   const Tensor grad_w = Values(w.shape());
   calls_.push_back([=] {
     kConvForward.For(context_.device(), "conv2d")(context_.kernel(), y.view(), x.view(), w.view(), {}, {});
@@ -34,7 +34,7 @@ void LibraryCalls::Convolution(const Tensor& x, const Tensor& w, const Tensor& y
   });
 }
 
-void LibraryCalls::Product(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& c) {
+void BareProducts::Product(const Tensor& a, bool transpose_a, const Tensor& b, bool transpose_b, const Tensor& c) {
   calls_.push_back([=] {
     kMatMul.For(context_.device(), "matmul")(context_.kernel(), c.view(), a.view(), b.view(), {},
                                              {transpose_a, transpose_b});
@@ -42,14 +42,15 @@ void LibraryCalls::Product(const Tensor& a, bool transpose_a, const Tensor& b, b
 }
 
 // y = x w^T, dx = dy w, dw = dy^T x.
-void LibraryCalls::Linear(const Tensor& x, const Tensor& w, const Tensor& y) {
+void BareProducts::Linear(const Tensor& x, const Tensor& w, const Tensor& y) {
   const Tensor grad_y = Values(y.shape());
   Product(x, false, w, true, y);
   Product(grad_y, false, w, false, Values(x.shape()));
   Product(grad_y, true, x, false, Values(w.shape()));
 }
 
-LibraryCalls::LibraryCalls(Device device, int64_t batch) : context_(device), memory_(context_.backend().MakePool()) {
+BareProducts::BareProducts(Device device, int64_t batch)
+    : context_(device), memory_(context_.backend().MakeCapturePool()) {
   const UseMemory use_memory(context_, memory_);
   const Tensor x2 = Values({batch, 12, 12, 32});
   Convolution(Values({batch, 28, 28, 1}), Values({32, 5, 5, 1}), Values({batch, 24, 24, 32}), {});
@@ -63,7 +64,7 @@ LibraryCalls::LibraryCalls(Device device, int64_t batch) : context_(device), mem
   captured_ = context_.backend().Capture(all);
 }
 
-void LibraryCalls::Run(int times) {
+void BareProducts::Run(int times) {
   for (int i = 0; i < times; ++i) captured_->Replay();
   context_.backend().Synchronize();
 }
