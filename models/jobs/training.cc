@@ -137,6 +137,7 @@ TrainResult Training::Run::Result() {
     result.log = LogPath(options.output);
   }
   result.epochs = epochs;
+  result.not_replayed = trainer->not_captured();
   result.frozen = model.network().frozen();
   result.bits = model.Bits();
   if (last) {

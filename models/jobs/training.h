@@ -27,6 +27,8 @@ struct TrainResult {
   bool frozen = false;
   int64_t epochs = 0;  // trained by this call
   double seconds = 0;  // that they took
+  // Why some steps on a GPU were not captured and replayed, and so took longer than they need; empty: all were.
+  std::string not_replayed;
   BitReport bits;
 };
 

@@ -41,7 +41,10 @@ std::string ResultText(const jobs::TrainResult& result) {
                 Percent(result.test_accuracy).c_str(), result.test_loss, Percent(result.bits.relative_bops).c_str(),
                 result.epochs, Duration(result.seconds).c_str()) +
          "checkpoint " + result.checkpoint + (result.frozen ? " (frozen)\n" : "\n") + "best       " + result.best +
-         "\nlog        " + result.log + "\n";
+         "\nlog        " + result.log + "\n" +
+         (result.not_replayed.empty()
+              ? ""
+              : "note: some steps were not replayed, which takes longer: " + result.not_replayed + "\n");
 }
 
 }  // namespace
@@ -129,9 +132,10 @@ int TrainAndReport(const Arguments& arguments, const std::string& resume_command
 }
 
 Flag DataFlag() {
-  return {"data", 0, "FOLDER",
-          "IDX files train-images-idx3-ubyte and so on, or CIFAR's binary batches, plain or .gz (default: Fashion-MNIST of "
-          "the Debian package)"};
+  return {
+      "data", 0, "FOLDER",
+      "IDX files train-images-idx3-ubyte and so on, or CIFAR's binary batches, plain or .gz (default: Fashion-MNIST of "
+      "the Debian package)"};
 }
 
 std::vector<Flag> TrainingFlags() {

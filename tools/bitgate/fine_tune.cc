@@ -37,7 +37,8 @@ Command FineTuneCommand() {
   command.flags.push_back({"batch_size", 0, "N", "short for --training.batch_size", "training.batch_size"});
   command.flags.push_back({"seed", 0, "N", "short for --training.seed", "training.seed"});
   command.takes_settings = true;
-  command.setting_prefixes = {"fine_tune.", "evaluation.", "training.augmentation.", "training.batch_size", "training.seed"};
+  command.setting_prefixes = {"fine_tune.", "evaluation.", "training.augmentation.", "training.batch_size",
+                              "training.seed"};
   command.examples =
       "  bitgate fine-tune frozen.safetensors --output=tuned.safetensors --epochs=10\n"
       "  bitgate fine-tune frozen.safetensors --output=tuned.safetensors --epochs=10 "

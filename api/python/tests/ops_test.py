@@ -156,7 +156,7 @@ class QuantizerTest(support.Case):
 
     def test_bsq(self):
         digits = numpy.clip(random(6, 2, 5) + 0.5, 0, 2)
-        row = bg.zeros((2, 5), requires_grad=True)
+        row = bg.tensor(numpy.zeros((2, 5), numpy.float32), requires_grad=True)
         got = ops.bsq_weight(bg.tensor(digits), row, bg.tensor([0.7]), 3)
         u = numpy.tensordot([4, 2, 1], digits[:3] - digits[3:], 1) / 7
         expected = 0.7 * numpy.sign(u) * numpy.rint(numpy.minimum(numpy.abs(u), 1) * 7) / 7

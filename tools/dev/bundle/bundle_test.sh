@@ -33,7 +33,7 @@ done
 "$bundle/run_gpu_tests.sh" --list | grep -qx ops/reduce/reduce_test || fail "--list"
 "$bundle/run_gpu_tests.sh" --unknown >/dev/null 2>&1
 [ $? -eq 2 ] || fail "expected status 2 for an unknown argument"
-output=$("$bundle/run_gpu_tests.sh" ops/elementwise ops/op_list golden/replay e2e 2>&1)
+output=$(PYTHON=/usr/bin/python3 "$bundle/run_gpu_tests.sh" ops/elementwise ops/op_list golden/replay e2e 2>&1)
 status=$?
 echo "$output"
 last=${output##*$'\n'}
