@@ -443,8 +443,8 @@ typedef struct bg_dataset bg_dataset;
 /** The halves of a data set. */
 typedef enum bg_split { BG_SPLIT_TRAIN = 0, BG_SPLIT_TEST = 1 } bg_split;
 
-/** The IDX or CIFAR files of a folder, or Fashion-MNIST of the Debian package if it is NULL. `classes` 0: one more than the
- * largest label. */
+/** The IDX or CIFAR files of a folder, or Fashion-MNIST of the Debian package if it is NULL. `classes` 0: one more than
+ * the largest label. */
 BG_API bg_status bg_dataset_create_from_folder(const char* folder, bg_split split, int32_t classes, bg_dataset** out);
 /** Copies of arrays: raw pixels, uint8 or float32 [count, height, width, channels], finite; labels in [0, classes). For
  * a network whose input is flat: height and width 1, as many channels as features. */

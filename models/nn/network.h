@@ -50,8 +50,8 @@ class Network {
   Method& method() { return *method_; }
   Context& context() { return context_; }
   bool frozen() const { return frozen_; }
-  // Changes whenever parameters are replaced or loaded (Freeze, Load): who keeps pointers to them, or work captured with
-  // what the method knew then, compares it.
+  // Changes whenever parameters are replaced or loaded (Freeze, Load): who keeps pointers to them, or work captured
+  // with what the method knew then, compares it.
   int64_t revision() const { return revision_; }
 
   // All parameters, in a fixed order; pointers stay valid until Freeze, or a Load that freezes.

@@ -41,7 +41,7 @@ struct PhaseOptions {
 struct TrainerOptions {
   int64_t batch_size = 128;
   int64_t evaluation_batch_size = 256;
-  uint64_t seed = 0;  // of the data's order, its augmentation and the gates' noise
+  uint64_t seed = 0;                 // of the data's order, its augmentation and the gates' noise
   AugmentationOptions augmentation;  // of training images
   PhaseOptions gates, fine_tune;
 };

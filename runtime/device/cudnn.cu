@@ -17,7 +17,8 @@ std::atomic<size_t> opened_version{0};
 CudnnFunctions* Load() {
   const SharedLibrary library(kTitle, "libcudnn.so.9");
   // It opens these itself when they are needed, and ends the program where one is missing.
-  for (const char* part : {"libcudnn_graph.so.9", "libcudnn_ops.so.9", "libcudnn_cnn.so.9"}) SharedLibrary(kTitle, part);
+  for (const char* part : {"libcudnn_graph.so.9", "libcudnn_ops.so.9", "libcudnn_cnn.so.9"})
+    SharedLibrary(kTitle, part);
   auto functions = std::make_unique<CudnnFunctions>();
 #define BG_FIND(name) functions->name = reinterpret_cast<decltype(&::name)>(library.Function(#name));
   BG_CUDNN_FUNCTIONS(BG_FIND)

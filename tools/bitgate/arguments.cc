@@ -40,7 +40,8 @@ bool IsFlag(const std::string& word) { return word.size() > 1 && word[0] == '-';
 std::vector<Flag> CommonFlags() {
   return {
       {"device", 0, "DEVICE", "cpu (default) or cuda:0, cuda:1, ... in a CUDA build"},
-      {"compute", 0, "HOW", "of products and convolutions: float32 (default); on a GPU also tf32, bfloat16"},
+      {"compute", 0, "HOW",
+       "of products and convolutions: float32 (default); bfloat16 (a GPU, AVX-512 BF16 or AMX); tf32 (a GPU)"},
       {"threads", 0, "N", "threads on the processor (default: all it has)"},
       {"json", 0, "", "print the result as one JSON object instead of text"},
       {"help", 'h', "", "this text"},

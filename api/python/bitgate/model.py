@@ -36,8 +36,8 @@ class Model:
       quantizer: BayesianBits(...) or Float(); None: as the configuration says, BayesianBits() if it says nothing.
       seed: of initial weights, the order of images and the noise of gates.
       device: "cpu", or "cuda:<index>" in builds that have it.
-      compute: of products and convolutions: "float32"; on a GPU also "tf32" or "bfloat16": inputs are rounded so, sums
-        are float32.
+      compute: of products and convolutions: "float32"; "bfloat16" on a GPU and on processors with AVX-512 BF16 or AMX;
+        "tf32" on a GPU: inputs are rounded so, sums are float32.
 
     Raises ValueError for a configuration that is out of range, NotImplementedError for a device that this build lacks
     or that cannot compute so.

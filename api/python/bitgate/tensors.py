@@ -117,7 +117,8 @@ def set_compute(compute: Compute, device: str = "cuda:0") -> None:
     """How ops compute products and convolutions on a device from now on, in this thread; backward() too.
 
     Args:
-      compute: "float32", as at first; on a GPU also "tf32" or "bfloat16": inputs are rounded so, sums are float32.
+      compute: "float32", as at first; "bfloat16" on a GPU and on processors with AVX-512 BF16 or AMX; "tf32" on a GPU:
+        inputs are rounded so, sums are float32.
       device: "cuda:<index>", or "cpu".
 
     What a model itself does is its own matter: Model.compute. Raises ValueError for another name, NotImplementedError

@@ -2,13 +2,14 @@
 # The bundle as its user has it: unpacked at a random place. Where there is no GPU everything says so, and nothing
 # crashes; where there is one, or an emulated one, some tests really run.
 #
-#   bundle_test.sh FOLDER   with the one archive in it
+#   bundle_test.sh FOLDER PYTHON   the one with the one archive in it, the other with NumPy
 set -uo pipefail
 
 fail() { echo "bundle_test: $*"; exit 1; }
 
 archives=("$1"/*.tar.xz)
 if [ ${#archives[@]} -ne 1 ] || [ ! -f "${archives[0]}" ]; then fail "expected one archive, got ${archives[*]}"; fi
+python=$(realpath "$2")
 bytes=$(stat -Lc %s "${archives[0]}")
 echo "${archives[0]##*/}: $bytes bytes"
 [ "$bytes" -lt 40000000 ] || fail "expected less than 40 MB"
@@ -33,7 +34,7 @@ done
 "$bundle/run_gpu_tests.sh" --list | grep -qx ops/reduce/reduce_test || fail "--list"
 "$bundle/run_gpu_tests.sh" --unknown >/dev/null 2>&1
 [ $? -eq 2 ] || fail "expected status 2 for an unknown argument"
-output=$(PYTHON=/usr/bin/python3 "$bundle/run_gpu_tests.sh" ops/elementwise ops/op_list golden/replay e2e 2>&1)
+output=$(PYTHON=$python "$bundle/run_gpu_tests.sh" ops/elementwise ops/op_list golden/replay e2e 2>&1)
 status=$?
 echo "$output"
 last=${output##*$'\n'}
