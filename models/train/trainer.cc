@@ -336,7 +336,8 @@ std::string Trainer::Impl::Place() const {
 }
 
 std::string Trainer::Impl::LastCheckpoint() const {
-  return files.checkpoint.empty() ? "" : "; the last checkpoint is as it was before this epoch";
+  if (files.checkpoint.empty() || !FileExists(files.checkpoint)) return "";
+  return "; the last checkpoint is as it was before this epoch";
 }
 
 // -- Trainer ---------------------------------------------------------------------------------------------------------
@@ -402,8 +403,8 @@ void Trainer::Run() {
     }
   } catch (const Error& error) {
     if (error.code() != absl::StatusCode::kResourceExhausted) throw;
-    throw ResourceExhausted("training: ", error.what(), ", in ", impl.Place(), "; a smaller batch_size needs less",
-                            impl.LastCheckpoint());
+    throw ResourceExhausted("training: ", error.what(), ", in ", impl.Place(),
+                            "; smaller batch sizes, of training and evaluation, need less", impl.LastCheckpoint());
   }
 }
 

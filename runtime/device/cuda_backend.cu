@@ -277,8 +277,11 @@ int CountGpus(int index) {
     int driver = 0, needed = 0;
     cudaDriverGetVersion(&driver);
     cudaRuntimeGetVersion(&needed);
-    throw UnsupportedDevice("device: cuda:", index, " expected a driver for CUDA ", VersionText(needed),
-                            " or newer, got ", driver > 0 ? "one for " + VersionText(driver) : "none (libcuda.so.1)");
+    if (driver > 0) {
+      throw UnsupportedDevice("device: cuda:", index, " expected a driver for CUDA ", VersionText(needed),
+                              " or newer, got one for ", VersionText(driver));
+    }
+    throw UnsupportedDevice("device: cuda:", index, " expected a GPU and its driver, got no driver (libcuda.so.1)");
   }
   throw UnsupportedDevice("device: cuda:", index, " expected a GPU and its driver, got: ", cudaGetErrorString(status));
 }

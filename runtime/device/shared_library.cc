@@ -46,9 +46,9 @@ SharedLibrary::SharedLibrary(std::string title, const std::string& file) : title
     }
     const std::string error = LoaderError();
     // The loader's text mostly begins with the path.
-    reasons += "\n  " + (error.find(path) == std::string::npos ? path + ": " : std::string()) + error;
+    reasons += (reasons.empty() ? "" : ", ") + (error.find(path) == std::string::npos ? path + ": " : "") + error;
   }
-  throw UnsupportedDevice(title_, ": expected to find ", file, ", got:", reasons, "\nInstall ", title_,
+  throw UnsupportedDevice(title_, ": expected to find ", file, ", got ", reasons, "; install ", title_,
                           ", or name the folder that has it in LD_LIBRARY_PATH or ", kFolders);
 }
 

@@ -90,7 +90,8 @@ std::string Progress::Line(const StepSummary& summary, double now) const {
   if (summary.evaluating) {
     rest = Format(" testing %" PRId64 "/%" PRId64, summary.evaluated_images, summary.evaluation_images);
   } else {
-    rest = Format(" loss %.4f acc %.1f %%", summary.loss, 100 * summary.accuracy);
+    // The first results of an epoch on a GPU come some steps later.
+    if (summary.images > 0) rest = Format(" loss %.4f acc %.1f %%", summary.loss, 100 * summary.accuracy);
     if (relative_bops_ >= 0) rest += " BOPs " + Percent(relative_bops_);
     const double seconds = now - epoch_start_;
     if (seconds > 0) rest += Format(" %.0f images/s", (summary.images - images_at_epoch_start_) / seconds);
