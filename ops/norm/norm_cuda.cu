@@ -1,130 +1,37 @@
 #include "ops/elementwise/elementwise_math.h"
 #include "ops/norm/norm_kernels.h"
 #include "ops/norm/norm_math.h"
-#include "runtime/kernel/cuda_map.h"
+#include "runtime/kernel/cuda_columns.h"
 
 namespace bitgate {
 namespace cuda {
 namespace {
 
 constexpr int kThreads = kMapThreads;
-constexpr int kTile = 256;       // channels that a block does, at most
-constexpr int kRowsAThread = 8;  // at least, before rows are given to several blocks
 constexpr int kLoadsUnderWay = 4;
-
-// The matrix cut into blocks of rows by tiles of channels. A thread does `width` neighbouring channels (4 where rows
-// are aligned to vectors) of every step-th row of its block.
-struct ChannelTiles {
-  int64_t rows, channels;
-  int width;
-  int lanes, step;  // threads side by side, and rows that a block does at a time
-  int64_t tiles, row_blocks, block_rows;
-
-  unsigned blocks() const { return static_cast<unsigned>(tiles * row_blocks); }
-};
-
-ChannelTiles CutIntoTiles(int64_t rows, int64_t channels, bool aligned) {
-  ChannelTiles t{rows, channels, aligned && channels % 4 == 0 ? 4 : 1, 0, 0, 0, 1, rows};
-  t.lanes = static_cast<int>(AtMost(channels, kTile)) / t.width;
-  t.step = kThreads / t.lanes;
-  t.tiles = Parts(channels, t.lanes * t.width);
-  if (t.tiles <= kCounters) {
-    t.row_blocks = AtMost(Parts(rows, t.step * kRowsAThread), AtLeast(kFewBlocks / t.tiles, 1));
-    t.block_rows = Parts(rows, t.row_blocks);
-    t.row_blocks = Parts(rows, t.block_rows);
-  }
-  return t;
-}
-
-bool Aligned(const void* pointer) { return reinterpret_cast<uintptr_t>(pointer) % sizeof(float4) == 0; }
-
-// ---- on the device ----
-
-// Where a thread works: `lane` < lanes across, `line` < step down; the others do nothing.
-struct Place {
-  int64_t tile, row_block;
-  int lane, line;
-  int64_t channel;  // the first of its own
-  bool exists;
-  int64_t row, end;  // its rows: row, row + step and so on below end
-};
-
-template <int kWidth>
-__device__ Place PlaceOf(const ChannelTiles& t) {
-  Place p;
-  p.row_block = blockIdx.x / t.tiles;
-  p.tile = blockIdx.x - p.row_block * t.tiles;
-  p.line = threadIdx.x / t.lanes;
-  p.lane = threadIdx.x - p.line * t.lanes;
-  p.channel = (p.tile * t.lanes + p.lane) * kWidth;
-  p.exists = p.line < t.step && p.channel < t.channels;
-  const int64_t begin = p.row_block * t.block_rows, end = begin + t.block_rows;
-  p.row = begin + p.line;
-  p.end = end < t.rows ? end : t.rows;
-  return p;
-}
-
-template <int kWidth>
-__device__ void Load(const float* x, float* values) {
-  if constexpr (kWidth == 4) {
-    const float4 v = *reinterpret_cast<const float4*>(x);
-    values[0] = v.x, values[1] = v.y, values[2] = v.z, values[3] = v.w;
-  } else {
-    values[0] = *x;
-  }
-}
-
-template <int kWidth>
-__device__ void Store(const float* values, float* y) {
-  if constexpr (kWidth == 4) {
-    __stwb(reinterpret_cast<float4*>(y), make_float4(values[0], values[1], values[2], values[3]));
-  } else {
-    *y = values[0];
-  }
-}
 
 // body(row, x, g) with the thread's kWidth elements of each of its rows, in order; g is all zero where there is no
 // second array.
 template <int kWidth, bool kTwo, class Body>
-__device__ void ForEachRow(const ChannelTiles& t, const Place& p, const float* x, const float* g, const Body& body) {
+__device__ void ForEachRow(const ColumnTiles& t, const ColumnPlace& p, const float* x, const float* g,
+                           const Body& body) {
   float xs[kLoadsUnderWay][kWidth], gs[kLoadsUnderWay][kWidth] = {};
   int64_t r = p.row;
   for (; r + (kLoadsUnderWay - 1) * t.step < p.end; r += kLoadsUnderWay * t.step) {
     BG_UNROLL
     for (int u = 0; u < kLoadsUnderWay; ++u) {
-      const int64_t at = (r + u * t.step) * t.channels + p.channel;
-      Load<kWidth>(x + at, xs[u]);
-      if constexpr (kTwo) Load<kWidth>(g + at, gs[u]);
+      const int64_t at = (r + u * t.step) * t.columns + p.column;
+      LoadColumns<kWidth>(x + at, xs[u]);
+      if constexpr (kTwo) LoadColumns<kWidth>(g + at, gs[u]);
     }
     BG_UNROLL
     for (int u = 0; u < kLoadsUnderWay; ++u) body(r + u * t.step, xs[u], gs[u]);
   }
   for (; r < p.end; r += t.step) {
-    const int64_t at = r * t.channels + p.channel;
-    Load<kWidth>(x + at, xs[0]);
-    if constexpr (kTwo) Load<kWidth>(g + at, gs[0]);
+    const int64_t at = r * t.columns + p.column;
+    LoadColumns<kWidth>(x + at, xs[0]);
+    if constexpr (kTwo) LoadColumns<kWidth>(g + at, gs[0]);
     body(r, xs[0], gs[0]);
-  }
-}
-
-// Adds the sums of the `step` threads in each lane, by halves; those of line 0 are then in shared[0 .. lanes * kWidth).
-template <int kWidth>
-__device__ void AddLines(const double* sums, int lane, int line, int lanes, int step, double* shared) {
-  __syncthreads();  // shared may still be read
-  double* own = shared + (line * lanes + lane) * kWidth;
-  BG_UNROLL
-  for (int j = 0; j < kWidth; ++j) {
-    if (line < step) own[j] = sums[j];
-  }
-  __syncthreads();
-  for (int left = step; left > 1;) {
-    const int half = (left + 1) / 2;
-    if (line + half < left) {
-      BG_UNROLL
-      for (int j = 0; j < kWidth; ++j) own[j] += own[half * lanes * kWidth + j];
-    }
-    __syncthreads();
-    left = half;
   }
 }
 
@@ -134,14 +41,14 @@ __device__ void AddLines(const double* sums, int lane, int line, int lanes, int 
 // sums. A row block's go to partial[row_block, 2, channels]; the tile's last block adds them.
 template <int kWidth, bool kTwo, class Op>
 __global__ void __launch_bounds__(kThreads)
-    SumChannelsKernel(ChannelTiles t, Op op, const float* x, const float* g, double* partial) {
+    SumChannelsKernel(ColumnTiles t, Op op, const float* x, const float* g, double* partial) {
   __shared__ double shared[2][kThreads * kWidth];
-  const Place p = PlaceOf<kWidth>(t);
+  const ColumnPlace p = PlaceOf<kWidth>(t);
   double sums[2][kWidth] = {};
   if (p.exists) {
     typename Op::Channel channels[kWidth];
     BG_UNROLL
-    for (int j = 0; j < kWidth; ++j) channels[j] = op.Of(p.channel + j);
+    for (int j = 0; j < kWidth; ++j) channels[j] = op.Of(p.column + j);
     ForEachRow<kWidth, kTwo>(t, p, x, g, [&](int64_t, const float* xs, const float* gs) {
       BG_UNROLL
       for (int j = 0; j < kWidth; ++j) channels[j].Add(xs[j], gs[j], &sums[0][j], &sums[1][j]);
@@ -152,21 +59,21 @@ __global__ void __launch_bounds__(kThreads)
   // From here on a thread does a channel.
   const int tile_channels = t.lanes * kWidth;
   const int64_t first = p.tile * tile_channels, channel = first + threadIdx.x;
-  const bool has_channel = static_cast<int>(threadIdx.x) < tile_channels && channel < t.channels;
+  const bool has_channel = static_cast<int>(threadIdx.x) < tile_channels && channel < t.columns;
   if (t.row_blocks == 1) {
     if (has_channel) op.Finish(channel, shared[0][threadIdx.x], shared[1][threadIdx.x]);
     return;
   }
   for (int k = 0; k < 2; ++k) {
-    if (has_channel) partial[(p.row_block * 2 + k) * t.channels + channel] = shared[k][threadIdx.x];
+    if (has_channel) partial[(p.row_block * 2 + k) * t.columns + channel] = shared[k][threadIdx.x];
   }
   if (!LastBlock(Counters() + p.tile, static_cast<unsigned>(t.row_blocks))) return;
 
   const int step = kThreads / tile_channels, line = threadIdx.x / tile_channels, lane = threadIdx.x % tile_channels;
   for (int k = 0; k < 2; ++k) {
     double sum = 0;
-    if (line < step && first + lane < t.channels) {
-      for (int64_t b = line; b < t.row_blocks; b += step) sum += partial[(b * 2 + k) * t.channels + first + lane];
+    if (line < step && first + lane < t.columns) {
+      for (int64_t b = line; b < t.row_blocks; b += step) sum += partial[(b * 2 + k) * t.columns + first + lane];
     }
     AddLines<1>(&sum, lane, line, tile_channels, step, shared[k]);
   }
@@ -176,17 +83,17 @@ __global__ void __launch_bounds__(kThreads)
 // y = the function op.Of(channel) of x and g, element by element.
 template <int kWidth, bool kTwo, class Op>
 __global__ void __launch_bounds__(kThreads)
-    MapChannelsKernel(ChannelTiles t, Op op, const float* x, const float* g, float* y) {
-  const Place p = PlaceOf<kWidth>(t);
+    MapChannelsKernel(ColumnTiles t, Op op, const float* x, const float* g, float* y) {
+  const ColumnPlace p = PlaceOf<kWidth>(t);
   if (!p.exists) return;
   typename Op::Channel channels[kWidth];
   BG_UNROLL
-  for (int j = 0; j < kWidth; ++j) channels[j] = op.Of(p.channel + j);
+  for (int j = 0; j < kWidth; ++j) channels[j] = op.Of(p.column + j);
   ForEachRow<kWidth, kTwo>(t, p, x, g, [&](int64_t row, const float* xs, const float* gs) {
     float values[kWidth];
     BG_UNROLL
     for (int j = 0; j < kWidth; ++j) values[j] = channels[j](xs[j], gs[j]);
-    Store<kWidth>(values, y + row * t.channels + p.channel);
+    StoreColumns<kWidth>(values, y + row * t.columns + p.column);
   });
 }
 
@@ -296,7 +203,7 @@ struct ScaledGradient {
 template <bool kTwo, class Op>
 void LaunchSumChannels(KernelContext& context, const Op& op, const float* x, const float* g, int64_t rows,
                        int64_t channels) {
-  const ChannelTiles tiles = CutIntoTiles(rows, channels, Aligned(x) && Aligned(g));
+  const ColumnTiles tiles = CutIntoTiles(rows, channels, AlignedToVectors(x) && AlignedToVectors(g));
   double* partial = nullptr;
   if (tiles.row_blocks > 1) {
     const size_t count = static_cast<size_t>(tiles.row_blocks * 2 * channels);
@@ -309,7 +216,8 @@ void LaunchSumChannels(KernelContext& context, const Op& op, const float* x, con
 template <bool kTwo, class Op>
 void LaunchMapChannels(KernelContext& context, const Op& op, const float* x, const float* g, float* y, int64_t rows,
                        int64_t channels) {
-  const ChannelTiles tiles = CutIntoTiles(rows, channels, Aligned(x) && Aligned(g) && Aligned(y));
+  const ColumnTiles tiles =
+      CutIntoTiles(rows, channels, AlignedToVectors(x) && AlignedToVectors(g) && AlignedToVectors(y));
   Launch(context.stream, dim3(tiles.blocks()), kThreads,
          tiles.width == 4 ? MapChannelsKernel<4, kTwo, Op> : MapChannelsKernel<1, kTwo, Op>, tiles, op, x, g, y);
 }

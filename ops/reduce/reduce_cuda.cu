@@ -1,80 +1,12 @@
 #include "ops/reduce/reduce_kernels.h"
-#include "runtime/kernel/cuda_map.h"
+#include "runtime/kernel/cuda_columns.h"
 
 namespace bitgate {
 namespace cuda {
 namespace {
 
 constexpr int kThreads = kMapThreads;
-constexpr int kTile = 256;       // columns that a block does, at most
-constexpr int kRowsAThread = 8;  // at least, before rows are given to several blocks
 constexpr int kLoadsUnderWay = 8;
-
-// A matrix cut into blocks of rows by tiles of columns. A thread does `width` neighbouring columns (4 where rows are
-// aligned to vectors) of every step-th row of its block.
-struct ColumnTiles {
-  int64_t rows, columns;
-  int width;
-  int lanes, step;  // threads side by side, and rows that a block does at a time
-  int64_t tiles, row_blocks, block_rows;
-};
-
-ColumnTiles CutIntoTiles(int64_t rows, int64_t columns, bool aligned) {
-  ColumnTiles t{rows, columns, aligned && columns % 4 == 0 ? 4 : 1, 0, 0, 0, 1, rows};
-  t.lanes = static_cast<int>(AtMost(columns, kTile)) / t.width;
-  t.step = kThreads / t.lanes;
-  t.tiles = Parts(columns, t.lanes * t.width);
-  if (t.tiles <= kCounters) {
-    t.row_blocks = AtMost(Parts(rows, t.step * kRowsAThread), AtLeast(kFewBlocks / t.tiles, 1));
-    t.row_blocks = AtLeast(t.row_blocks, 1);
-    t.block_rows = Parts(rows, t.row_blocks);
-    t.row_blocks = AtLeast(Parts(rows, t.block_rows == 0 ? 1 : t.block_rows), 1);
-  }
-  return t;
-}
-
-bool Aligned(const void* pointer) { return IsAligned(pointer, sizeof(float4)); }
-
-// ---- on the device ----
-
-// Where a thread works: `lane` < lanes across, `line` < step down; the others do nothing.
-struct Place {
-  int64_t tile, row_block;
-  int lane, line;
-  int64_t column;  // the first of its own
-  bool exists;
-};
-
-template <int kWidth>
-__device__ Place PlaceOf(const ColumnTiles& t) {
-  Place p;
-  p.row_block = blockIdx.x / t.tiles;
-  p.tile = blockIdx.x - p.row_block * t.tiles;
-  p.line = threadIdx.x / t.lanes;
-  p.lane = threadIdx.x - p.line * t.lanes;
-  p.column = (p.tile * t.lanes + p.lane) * kWidth;
-  p.exists = p.line < t.step && p.column < t.columns;
-  return p;
-}
-
-template <int kWidth, class T>
-__device__ void Load(const T* x, T* values) {
-  if constexpr (kWidth == 4) {
-    const float4 v = *reinterpret_cast<const float4*>(x);
-    values[0] = v.x, values[1] = v.y, values[2] = v.z, values[3] = v.w;
-  } else {
-    values[0] = *x;
-  }
-}
-
-template <int kWidth>
-__device__ void Store(const float* values, float* y) {
-  if constexpr (kWidth == 4) {
-    __stwb(reinterpret_cast<float4*>(y), make_float4(values[0], values[1], values[2], values[3]));
-  } else {
-    *y = values[0];
-  }
-}
 
 // sums[j] += x[r * stride + j] for r = line, line + step and so on below rows.
 template <int kWidth, class T>
@@ -83,7 +15,7 @@ __device__ void AddColumns(const T* x, int64_t stride, int64_t line, int64_t row
   for (; r + (kLoadsUnderWay - 1) * step < rows; r += kLoadsUnderWay * step) {
     T loaded[kLoadsUnderWay][kWidth];
     BG_UNROLL
-    for (int u = 0; u < kLoadsUnderWay; ++u) Load<kWidth>(x + (r + u * step) * stride, loaded[u]);
+    for (int u = 0; u < kLoadsUnderWay; ++u) LoadColumns<kWidth>(x + (r + u * step) * stride, loaded[u]);
     BG_UNROLL
     for (int u = 0; u < kLoadsUnderWay; ++u) {
       BG_UNROLL
@@ -92,30 +24,9 @@ __device__ void AddColumns(const T* x, int64_t stride, int64_t line, int64_t row
   }
   for (; r < rows; r += step) {
     T loaded[kWidth];
-    Load<kWidth>(x + r * stride, loaded);
+    LoadColumns<kWidth>(x + r * stride, loaded);
     BG_UNROLL
     for (int j = 0; j < kWidth; ++j) sums[j] += static_cast<double>(loaded[j]);
-  }
-}
-
-// Adds the sums of the `step` threads in each lane, by halves; those of line 0 are then in shared[0 .. lanes * kWidth).
-template <int kWidth>
-__device__ void AddLines(const double* sums, int lane, int line, int lanes, int step, double* shared) {
-  __syncthreads();  // shared may still be read
-  double* own = shared + (line * lanes + lane) * kWidth;
-  BG_UNROLL
-  for (int j = 0; j < kWidth; ++j) {
-    if (line < step) own[j] = sums[j];
-  }
-  __syncthreads();
-  for (int left = step; left > 1;) {
-    const int half = (left + 1) / 2;
-    if (line + half < left) {
-      BG_UNROLL
-      for (int j = 0; j < kWidth; ++j) own[j] += own[half * lanes * kWidth + j];
-    }
-    __syncthreads();
-    left = half;
   }
 }
 
@@ -125,7 +36,7 @@ __device__ void AddLines(const double* sums, int lane, int line, int lanes, int 
 template <int kWidth>
 __global__ void __launch_bounds__(kThreads) SumRowsKernel(ColumnTiles t, const float* x, float* y, double* partial) {
   __shared__ double shared[kThreads * kWidth];
-  const Place p = PlaceOf<kWidth>(t);
+  const ColumnPlace p = PlaceOf<kWidth>(t);
   const int64_t begin = p.row_block * t.block_rows, left = t.rows - begin;
   double sums[kWidth] = {};
   if (p.exists) {
@@ -156,13 +67,13 @@ __global__ void __launch_bounds__(kThreads) SumRowsKernel(ColumnTiles t, const f
 
 template <int kWidth>
 __global__ void __launch_bounds__(kThreads) RepeatRowKernel(ColumnTiles t, const float* row, float* y) {
-  const Place p = PlaceOf<kWidth>(t);
+  const ColumnPlace p = PlaceOf<kWidth>(t);
   if (!p.exists) return;
   float values[kWidth];
-  Load<kWidth>(row + p.column, values);
+  LoadColumns<kWidth>(row + p.column, values);
   const int64_t begin = p.row_block * t.block_rows, left = t.rows - begin;
   const int64_t rows = left < t.block_rows ? left : t.block_rows;
-  for (int64_t r = p.line; r < rows; r += t.step) Store<kWidth>(values, y + (begin + r) * t.columns + p.column);
+  for (int64_t r = p.line; r < rows; r += t.step) StoreColumns<kWidth>(values, y + (begin + r) * t.columns + p.column);
 }
 
 // A thread adds vectors, which begin at a multiple of 4 elements, whether they can be loaded as such or not.
@@ -178,7 +89,7 @@ __global__ void __launch_bounds__(kThreads)
       for (; i + 12 * kThreads + 4 <= segment.end; i += 16 * kThreads) {
         float loaded[4][4];
         BG_UNROLL
-        for (int u = 0; u < 4; ++u) Load<4>(base + i + u * 4 * kThreads, loaded[u]);
+        for (int u = 0; u < 4; ++u) LoadColumns<4>(base + i + u * 4 * kThreads, loaded[u]);
         BG_UNROLL
         for (int j = 0; j < 16; ++j) sums[0] += static_cast<double>(loaded[j / 4][j % 4]);
       }
@@ -219,7 +130,7 @@ void Sum(KernelContext& context, View y, ConstView x, int64_t size, double divis
   const Segments segments = CutIntoSegments(1, size);
   double* partial = static_cast<double*>(context.workspace.Get(static_cast<size_t>(segments.blocks) * sizeof(double)));
   Launch(context.stream, dim3(static_cast<unsigned>(segments.blocks)), kThreads, SumKernel, segments, x.As(),
-         Aligned(x.data), partial, y.As(), divisor);
+         AlignedToVectors(x.data), partial, y.As(), divisor);
 }
 
 void Fill(KernelContext& context, View y, ConstView value, int64_t size, double divisor) {
@@ -228,21 +139,21 @@ void Fill(KernelContext& context, View y, ConstView value, int64_t size, double 
 
 void SumRows(KernelContext& context, View y, ConstView x, int64_t rows, int64_t columns) {
   if (columns == 0) return;
-  const ColumnTiles tiles = CutIntoTiles(rows, columns, Aligned(x.data));
+  const ColumnTiles tiles = CutIntoTiles(rows, columns, AlignedToVectors(x.data));
   double* partial = nullptr;
   if (tiles.row_blocks > 1) {
     partial =
         static_cast<double*>(context.workspace.Get(static_cast<size_t>(tiles.row_blocks * columns) * sizeof(double)));
   }
-  Launch(context.stream, dim3(static_cast<unsigned>(tiles.tiles * tiles.row_blocks)), kThreads,
-         tiles.width == 4 ? SumRowsKernel<4> : SumRowsKernel<1>, tiles, x.As(), y.As(), partial);
+  Launch(context.stream, dim3(tiles.blocks()), kThreads, tiles.width == 4 ? SumRowsKernel<4> : SumRowsKernel<1>, tiles,
+         x.As(), y.As(), partial);
 }
 
 void RepeatRow(KernelContext& context, View y, ConstView row, int64_t rows, int64_t columns) {
   if (rows == 0 || columns == 0) return;
-  const ColumnTiles tiles = CutIntoTiles(rows, columns, Aligned(y.data) && Aligned(row.data));
-  Launch(context.stream, dim3(static_cast<unsigned>(tiles.tiles * tiles.row_blocks)), kThreads,
-         tiles.width == 4 ? RepeatRowKernel<4> : RepeatRowKernel<1>, tiles, row.As(), y.As());
+  const ColumnTiles tiles = CutIntoTiles(rows, columns, AlignedToVectors(y.data) && AlignedToVectors(row.data));
+  Launch(context.stream, dim3(tiles.blocks()), kThreads, tiles.width == 4 ? RepeatRowKernel<4> : RepeatRowKernel<1>,
+         tiles, row.As(), y.As());
 }
 
 }  // namespace cuda
