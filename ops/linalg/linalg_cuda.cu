@@ -1,12 +1,11 @@
 #include <algorithm>
 
-#include "ops/elementwise/elementwise_math.h"
+#include "ops/finish_cuda.h"
 #include "ops/linalg/linalg_kernels.h"
 #include "runtime/base/error.h"
 #include "runtime/device/cublaslt.h"
 #include "runtime/device/cuda_check.h"
 #include "runtime/device/cuda_library.h"
-#include "runtime/kernel/cuda_launch.h"
 
 namespace bitgate {
 namespace cuda {
@@ -27,15 +26,6 @@ struct Problem {
   bool with_bias;
   uint32_t a_alignment, b_alignment, y_alignment;
 };
-
-// y = max(y + bias, 0) by rows of `columns`; bias may be null, and the maximum left out.
-__global__ void FinishKernel(int64_t size, int64_t columns, float* y, const float* bias, bool relu) {
-  const int64_t stride = static_cast<int64_t>(gridDim.x) * blockDim.x;
-  for (int64_t i = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i < size; i += stride) {
-    const float sum = bias == nullptr ? y[i] : y[i] + bias[i % columns];
-    y[i] = relu ? ReluValue(sum, 0.0f) : sum;
-  }
-}
 
 template <class T>
 using Descriptor = Owned<T, cublasStatus_t>;
@@ -195,11 +185,10 @@ void MatMul(KernelContext& context, View y, ConstView a, ConstView b, ConstView 
   BG_CHECK_CUBLASLT(library.api.cublasLtMatmul(
       library.handle, plan->product, &one, b.data, plan->first, a.data, plan->second, &zero, y.data, plan->result,
       y.data, plan->result, &plan->algorithm, workspace + moved_bytes, plan->workspace_bytes, stream));
-  if (plan->finishes) return;
-  constexpr int kThreads = 256;
-  const int64_t blocks = std::min<int64_t>((p.m * p.n + kThreads - 1) / kThreads, 65535);
-  Launch(context.stream, dim3(static_cast<unsigned>(blocks)), kThreads, FinishKernel, p.m * p.n, p.n, y.As(), bias.As(),
-         params.activation == Activation::kRelu);
+  if (!plan->finishes) {
+    const Finish finish{bias.As(), params.activation == Activation::kRelu, /*add=*/false};
+    FinishResult(context.stream, y.As(), y.As(), p.m * p.n, p.n, finish);
+  }
 }
 
 }  // namespace cuda

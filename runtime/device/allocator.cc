@@ -69,16 +69,12 @@ size_t Pool::SizeClass(size_t bytes) {
 
 void* Pool::Allocate(size_t bytes) {
   const size_t size = SizeClass(bytes);
-  void* block = TakeIdle(size);
-  const bool fresh = block == nullptr;
-  if (fresh) block = Acquire(size);
+  if (void* block = TakeIdle(size)) return block;
+  void* block = Acquire(size);
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (fresh) {
-    ++statistics_.system_allocations;
-    statistics_.system_bytes += size;
-  }
-  statistics_.in_use_bytes += size;
-  statistics_.peak_in_use_bytes = std::max(statistics_.peak_in_use_bytes, statistics_.in_use_bytes);
+  ++statistics_.system_allocations;
+  statistics_.system_bytes += size;
+  CountInUse(size);
   return block;
 }
 
@@ -88,7 +84,13 @@ void* Pool::TakeIdle(size_t size) {
   if (idle.empty()) return nullptr;
   void* block = idle.back();
   idle.pop_back();
+  CountInUse(size);
   return block;
+}
+
+void Pool::CountInUse(size_t size) {
+  statistics_.in_use_bytes += size;
+  statistics_.peak_in_use_bytes = std::max(statistics_.peak_in_use_bytes, statistics_.in_use_bytes);
 }
 
 // Without a lock of its own: the family takes those of all its pools.

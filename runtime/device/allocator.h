@@ -83,7 +83,9 @@ class Pool {
   static size_t SizeClass(size_t bytes);
 
  private:
+  // Null where none lies idle.
   void* TakeIdle(size_t size);
+  void CountInUse(size_t size);  // under the lock
   void* Acquire(size_t size);
   void GiveBack() noexcept;
 
