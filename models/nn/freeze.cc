@@ -1,12 +1,12 @@
 // Network: from learning to fixed quantizers, and to and from files.
 #include <algorithm>
 #include <cmath>
-#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "models/nn/network.h"
 #include "runtime/base/error.h"
 #include "runtime/tensor/copy.h"
+#include "runtime/tensor/host_tensor.h"
 
 namespace bitgate {
 namespace {
@@ -16,12 +16,6 @@ int64_t ChangedCodes(const std::vector<float>& before, const std::vector<float>&
   int64_t changed = 0;
   for (size_t i = 0; i < before.size(); ++i) changed += std::fabs(before[i] - after[i]) > 0.5f * scale ? 1 : 0;
   return changed;
-}
-
-Tensor OnHost(Context& context, const Tensor& tensor) {
-  if (tensor.device() == Device{}) return tensor;
-  const auto values = std::make_shared<std::vector<float>>(ToHost<float>(context, tensor));
-  return BorrowTensor(values->data(), tensor.shape(), DType::kFloat32, Device{}, [values] {});
 }
 
 // Whether a channel of `tensor` meets padding zeros, or a sum, before it is multiplied. Pools leave padding out.
@@ -179,7 +173,9 @@ void Network::Load(const std::map<std::string, Tensor>& tensors, const std::stri
   const auto mine = StateTensors();
   CheckTensors(tensors, mine);
   std::map<std::string, Tensor> given;
-  for (const auto& [name, tensor] : tensors) given[name] = OnHost(context_, tensor);
+  for (const auto& [name, tensor] : tensors) {
+    given[name] = tensor.device() == Device{} ? tensor : HostCopy(context_, tensor);
+  }
   CheckValues(given);
   method_->LoadState(method_state);
   ++revision_;

@@ -6,9 +6,9 @@
 #include <utility>
 #include <vector>
 
-#include "models/train/host_tensor.h"
 #include "models/train/optimizer.h"
 #include "runtime/base/error.h"
+#include "runtime/tensor/host_tensor.h"
 #include "runtime/tensor/safetensors.h"
 
 namespace bitgate {

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <utility>
 
-#include "runtime/device/context.h"
 #include "runtime/tensor/tensor.h"
 
 namespace bitgate {
@@ -29,9 +28,6 @@ class DeviceBatch {
   int64_t index_ = 0;
   int buffer_ = 0;
 };
-
-// The value of a float32 tensor of one element.
-float ScalarOf(Context& context, const Tensor& tensor);
 
 }  // namespace bitgate
 

@@ -4,9 +4,9 @@
 #include <cmath>
 #include <utility>
 
-#include "models/train/host_tensor.h"
 #include "runtime/base/error.h"
 #include "runtime/tensor/copy.h"
+#include "runtime/tensor/host_tensor.h"
 
 namespace bitgate {
 namespace {

@@ -5,10 +5,10 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "models/train/host_tensor.h"
 #include "runtime/base/error.h"
 #include "runtime/device/test_context.h"
 #include "runtime/tensor/copy.h"
+#include "runtime/tensor/host_tensor.h"
 
 namespace bitgate {
 namespace {

@@ -13,6 +13,7 @@
 #include "models/train/train_step.h"
 #include "runtime/base/error.h"
 #include "runtime/base/file.h"
+#include "runtime/tensor/copy.h"
 
 namespace bitgate {
 namespace {
@@ -261,7 +262,7 @@ const std::string& Trainer::Impl::DataDigest() {
 // The regularizer as the epoch leaves it: it depends on parameters alone, so no data and no noise have a part in it.
 double Trainer::Impl::Penalty() {
   const Tensor penalty = network.method().Penalty(context);
-  return penalty.defined() ? ScalarOf(context, penalty) : 0;
+  return penalty.defined() ? ToHost<float>(context, penalty).at(0) : 0;
 }
 
 void Trainer::Impl::FillCosts(EpochSummary* summary) {

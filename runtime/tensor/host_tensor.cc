@@ -1,4 +1,4 @@
-#include "models/train/host_tensor.h"
+#include "runtime/tensor/host_tensor.h"
 
 #include <memory>
 #include <utility>

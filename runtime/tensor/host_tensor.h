@@ -1,6 +1,6 @@
 // Float32 tensors in host memory, as files hold them.
-#ifndef BITGATE_MODELS_TRAIN_HOST_TENSOR_H_
-#define BITGATE_MODELS_TRAIN_HOST_TENSOR_H_
+#ifndef BITGATE_RUNTIME_TENSOR_HOST_TENSOR_H_
+#define BITGATE_RUNTIME_TENSOR_HOST_TENSOR_H_
 
 #include <vector>
 
@@ -17,4 +17,4 @@ Tensor HostCopy(Context& context, const Tensor& tensor);
 
 }  // namespace bitgate
 
-#endif  // BITGATE_MODELS_TRAIN_HOST_TENSOR_H_
+#endif  // BITGATE_RUNTIME_TENSOR_HOST_TENSOR_H_
