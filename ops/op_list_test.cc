@@ -7,9 +7,11 @@
 
 #include "ops/conv/conv.h"
 #include "ops/elementwise/elementwise.h"
+#include "ops/elementwise/pad_channels.h"
 #include "ops/elementwise/reshape.h"
 #include "ops/linalg/linalg.h"
 #include "ops/loss/loss.h"
+#include "ops/norm/folded_norm.h"
 #include "ops/norm/norm.h"
 #include "ops/op_testing.h"
 #include "ops/pool/pool.h"
@@ -65,6 +67,7 @@ std::map<std::string, GradientCase> GradientCases(Context& context) {
   };
   const Tensor labels = FromHost<int32_t>(context, {2, 0, 4}, {3});
   const Tensor image = Separated(context, {2, 5, 6, 3});
+  const Tensor mean = random({3}), variance = RandomTensor(context, {3}, 4, 1, 2);
   const Pool2dParams pool{{3, 2}, {2, 2}, {1, 0}};
   return {
       {"Conv2d",
@@ -90,12 +93,25 @@ std::map<std::string, GradientCase> GradientCases(Context& context) {
         {random({2, 6})}}},
       {"Flatten", {[](Context& c, In x) { return Flatten(c, x[0]); }, {random({2, 3, 4})}}},
       {"Slice", {[](Context& c, In x) { return Slice(c, x[0], 3, 11); }, {random({19})}}},
+      {"PadChannels", {[](Context& c, In x) { return PadChannels(c, x[0], 6); }, {random({2, 2, 3})}}},
       {"MaxPool2d", {[=](Context& c, In x) { return MaxPool2d(c, x[0], pool); }, {image}}},
       {"AveragePool2d", {[=](Context& c, In x) { return AveragePool2d(c, x[0], pool); }, {image}}},
       {"BatchNorm",
        {[](Context& c, In x) { return BatchNorm(c, x[0], x[1], x[2], Zeros(c, {3}), Zeros(c, {3})); },
         {image, random({3}), random({3})}}},
       {"ChannelStatistics", {[](Context& c, In x) { return ChannelStatistics(c, x[0]); }, {random({4, 3})}}},
+      {"ScaleRows", {[](Context& c, In x) { return ScaleRows(c, x[0], x[1]); }, {random({3, 7}), random({3})}}},
+      {"FoldedGain", {[=](Context& c, In x) { return FoldedGain(c, x[0], variance); }, {random({3})}}},
+      {"FoldedShift",
+       {[=](Context& c, In x) { return FoldedShift(c, x[0], x[1], mean, variance); }, {random({3}), random({3})}}},
+      {"FoldedBatchNorm",
+       {[=](Context& c, In x) { return FoldedBatchNorm(c, x[0], x[1], x[2], x[3], variance, {4}); },
+        {image, RandomTensor(context, {2, 3}, 6), random({3}), random({3})}}},
+      {"FoldedBatchNormOfResult",
+       {[](Context& c, In x) {
+          return FoldedBatchNormOfResult(c, x[0], x[1], x[2], Zeros(c, {3}), Zeros(c, {3}), {0.1f, 0.25f});
+        },
+        {image, RandomTensor(context, {3}, 3, 0.5f, 1), random({3})}}},
       {"SoftmaxCrossEntropy",
        {[](Context& c, In x) { return SoftmaxCrossEntropy(c, x[0], x[1]); }, {random({3, 5}), labels}}},
   };

@@ -180,7 +180,7 @@ BG_API bg_status bg_tensor_clear_gradient(bg_tensor* tensor);
 
 /* ---- Ops -------------------------------------------------------------------------------------------------------- */
 /* Operands are on the context's device; float32 unless said otherwise. `bias`, `channel_gates` and `keep` may be NULL.
- * All but the counting, noise and optimizer steps can be walked back by bg_backward(). */
+ * All but the counting, noise, optimizer and running statistics' steps can be walked back by bg_backward(). */
 
 /** What a convolution or product applies to its result. */
 typedef enum bg_activation { BG_ACTIVATION_NONE = 0, BG_ACTIVATION_RELU = 1 } bg_activation;
@@ -232,6 +232,8 @@ BG_API bg_status bg_reshape(bg_context* context, bg_tensor* x, int32_t rank, con
 BG_API bg_status bg_flatten(bg_context* context, bg_tensor* x, bg_tensor** y);
 /** Elements [begin, end) of a tensor of rank 1, without a copy. Any dtype. */
 BG_API bg_status bg_slice(bg_context* context, bg_tensor* x, int64_t begin, int64_t end, bg_tensor** y);
+/** [..., c] to [..., channels]: (channels - c) / 2 channels of zeros before, rounded down, the rest behind. */
+BG_API bg_status bg_pad_channels(bg_context* context, bg_tensor* x, int64_t channels, bg_tensor** y);
 /** The largest of each window of images [n, h, w, c]. `params` may be NULL: windows of 2 x 2. */
 BG_API bg_status bg_max_pool2d(bg_context* context, bg_tensor* x, const bg_pool2d_params* params, bg_tensor** y);
 /** The mean of each window; padding is not counted. */
@@ -254,6 +256,47 @@ BG_API bg_status bg_batch_norm(bg_context* context, bg_tensor* x, bg_tensor* gam
                                bg_tensor** y);
 /** x [..., c] to [2, c]: mean and biased variance of each channel, of at least one value. */
 BG_API bg_status bg_channel_statistics(bg_context* context, bg_tensor* x, bg_tensor** y);
+
+/* Batch norm folded into a quantized weight (arXiv 2005.07093): the convolution's weight is quantized after
+ * bg_scale_rows() by bg_folded_gain(), and its result goes through bg_folded_batch_norm() or
+ * bg_folded_batch_norm_of_result(); with frozen statistics, bg_folded_shift() is its bias. sigma_run is
+ * sqrt(running_variance + epsilon), epsilon above 0. All but x, w and `statistics` are [c]; no gradient goes to running
+ * statistics, which may be written to once the call is back. */
+
+/** w [o, ...], gain [o]: each row of w times its gain. */
+BG_API bg_status bg_scale_rows(bg_context* context, bg_tensor* w, bg_tensor* gain, bg_tensor** y);
+/** gamma / sigma_run. */
+BG_API bg_status bg_folded_gain(bg_context* context, bg_tensor* gamma, bg_tensor* running_variance, float epsilon,
+                                bg_tensor** y);
+/** beta - gamma running_mean / sigma_run. */
+BG_API bg_status bg_folded_shift(bg_context* context, bg_tensor* gamma, bg_tensor* beta, bg_tensor* running_mean,
+                                 bg_tensor* running_variance, float epsilon, bg_tensor** y);
+/** All 0 but struct_size: momentum 0.1, epsilon 1e-5, no activation. */
+typedef struct bg_folded_norm_params {
+  uint32_t struct_size;
+  int32_t activation; /**< ::bg_activation */
+  float momentum;     /**< of bg_folded_batch_norm_of_result() alone, to 1; 0: 0.1 */
+  float epsilon;      /**< 0: 1e-5 */
+} bg_folded_norm_params;
+
+/** x [..., c], the result of the folded weight; statistics [2, c], mean and variance, of the float weight's
+ * (bg_channel_statistics()): y = activation(x sigma_run / sigma_batch + beta - gamma mean / sigma_batch), sigma_batch =
+ * sqrt(variance + epsilon). The running statistics stay: bg_update_running_statistics(). `params` may be NULL. */
+BG_API bg_status bg_folded_batch_norm(bg_context* context, bg_tensor* x, bg_tensor* statistics, bg_tensor* gamma,
+                                      bg_tensor* beta, bg_tensor* running_variance, const bg_folded_norm_params* params,
+                                      bg_tensor** y);
+/** The same by mean and variance of x itself, of at least one row, the gain = gamma / sigma_run undone:
+ * y = activation(sigma_run (x - mean) / sqrt(variance / gain^2 + epsilon) + beta). Moves the running statistics towards
+ * mean / gain and variance / gain^2 (unbiased), in place. A channel whose gain is 0 gives beta, and keeps its own.
+ * `params` may be NULL. */
+BG_API bg_status bg_folded_batch_norm_of_result(bg_context* context, bg_tensor* x, bg_tensor* gamma, bg_tensor* beta,
+                                                bg_tensor* running_mean, bg_tensor* running_variance,
+                                                const bg_folded_norm_params* params, bg_tensor** y);
+/** Moves the running statistics, in place, by `momentum` (in [0, 1]) towards `statistics` [2, c], mean and biased
+ * variance of `rows` values a channel, as bg_batch_norm() does. Cannot be walked back. */
+BG_API bg_status bg_update_running_statistics(bg_context* context, bg_tensor* running_mean, bg_tensor* running_variance,
+                                              bg_tensor* statistics, int64_t rows, float momentum);
+
 /** logits [n, c], labels int32 [n]; the mean over rows of -log softmax(logits)[label], a scalar. A label outside
  * [0, c) is refused on the cpu; on a GPU, which is not waited for, the result is NaN then. */
 BG_API bg_status bg_softmax_cross_entropy(bg_context* context, bg_tensor* logits, bg_tensor* labels, bg_tensor** y);
@@ -465,6 +508,8 @@ BG_API bg_status bg_dataset_classes(bg_dataset* dataset, int32_t* classes);
 typedef struct bg_bit_report bg_bit_report;
 /** What freezing did. */
 typedef struct bg_freeze_report bg_freeze_report;
+/** What requantizing did. */
+typedef struct bg_requantize_report bg_requantize_report;
 
 /** One layer. The strings live as long as the report. */
 typedef struct bg_bit_row {
@@ -499,6 +544,14 @@ typedef struct bg_frozen_site {
   int64_t changed_codes, codes;    /**< weights: how many codes the one rounding of freezing gives differently */
 } bg_frozen_site;
 
+/** One weight or bias. The string lives as long as the report. */
+typedef struct bg_requantized_tensor {
+  uint32_t struct_size;
+  uint32_t reserved;
+  int32_t bits_before, bits; /**< 0: all its values are zero */
+  const char* name;          /**< "conv1/weight", "conv1/bias" */
+} bg_requantized_tensor;
+
 /** Frees the handle. */
 BG_API void bg_bit_report_free(bg_bit_report* report);
 /** Fills `totals`. */
@@ -520,6 +573,18 @@ BG_API bg_status bg_freeze_report_site(bg_freeze_report* report, int32_t index, 
 BG_API bg_status bg_freeze_report_note_count(bg_freeze_report* report, int32_t* count);
 /** Sentence number `index`, from 0; it lives as long as the report. */
 BG_API bg_status bg_freeze_report_note(bg_freeze_report* report, int32_t index, const char** note);
+
+/** Frees the handle. */
+BG_API void bg_requantize_report_free(bg_requantize_report* report);
+/** The number of weights and biases; 0 for a method that has nothing to requantize. */
+BG_API bg_status bg_requantize_report_tensor_count(bg_requantize_report* report, int32_t* count);
+/** Fills `tensor` with number `index`, from 0, in the order of the graph. */
+BG_API bg_status bg_requantize_report_tensor(bg_requantize_report* report, int32_t index,
+                                             bg_requantized_tensor* tensor);
+/** The number of sentences on what one should know: layers that have no bits left, by name. */
+BG_API bg_status bg_requantize_report_warning_count(bg_requantize_report* report, int32_t* count);
+/** Sentence number `index`, from 0; it lives as long as the report. */
+BG_API bg_status bg_requantize_report_warning(bg_requantize_report* report, int32_t index, const char** warning);
 
 /* ---- Models ----------------------------------------------------------------------------------------------------- */
 
@@ -553,6 +618,18 @@ BG_API bg_status bg_model_compute(bg_model* model, const char** compute);
 BG_API void bg_model_free(bg_model* model);
 /** A checkpoint that bg_model_create_from_file(), Python and the command line read. */
 BG_API bg_status bg_model_save(bg_model* model, const char* path);
+/** Replaces all float weights, biases and batch norms, in place, by those of a safetensors file with PyTorch's names and
+ * layouts (save_file(model.state_dict())): "conv1.weight" is node conv1's, [out, in / groups, height, width]. Or of a
+ * checkpoint of the same network that is not frozen. The tensors must be the network's and no others (but
+ * num_batches_tracked; all names may begin with "module."); what does not fit is listed whole, and the model stays as it
+ * was: ::BG_STATUS_FAILED_PRECONDITION for tensors that are missing, unknown or of another shape or type, and for a
+ * frozen model; ::BG_STATUS_DATA_LOSS for values that are not finite and variances below 0. Trainers that the model had
+ * before are of no use any more. `table` (may be NULL) gets a heading and a line for each parameter: its name, the
+ * tensor, its shape, how it was reordered. */
+BG_API bg_status bg_model_load_float_weights(bg_model* model, const char* path, const char** table);
+/** Writes the file that bg_model_load_float_weights() reads: the weights before quantization, also of a frozen model,
+ * whose batch norms are part of them where freezing has folded them. */
+BG_API bg_status bg_model_write_float_weights(bg_model* model, const char* path);
 /** A copy of the configuration. */
 BG_API bg_status bg_model_config(bg_model* model, bg_config** out);
 /** Another configuration for the trainings to come: of the same network and quantizer. */
@@ -564,6 +641,14 @@ BG_API bg_status bg_model_is_frozen(bg_model* model, int32_t* frozen);
 
 /** Bits, channels, bit operations and bytes, as freezing would fix them now. */
 BG_API bg_status bg_model_bits(bg_model* model, bg_bit_report** out);
+/** BSQ's re-quantization (arXiv 2102.10462), which bg_trainer_fit() does by itself: planes become digits again, and
+ * layers lose or gain planes. What the network computes changes by rounding at most. Other methods have nothing to do.
+ * `report` may be NULL. ::BG_STATUS_FAILED_PRECONDITION for a frozen model. */
+BG_API bg_status bg_model_requantize(bg_model* model, bg_requantize_report** report);
+/** Shows raw images, as bg_model_predict() takes them, to a model that is to be frozen after a loop of one's own: BSQ
+ * notes the largest value of each activation, and forgets those of earlier calls. bg_trainer_fit() does it by itself.
+ * ::BG_STATUS_FAILED_PRECONDITION for a frozen model. */
+BG_API bg_status bg_model_calibrate(bg_model* model, bg_tensor* images);
 /** Fixes bit widths and channels. `report` may be NULL. */
 BG_API bg_status bg_model_freeze(bg_model* model, bg_freeze_report** report);
 /** The whole data set through the network, as frozen networks compute. NULL: the test images of Fashion-MNIST.
@@ -586,8 +671,9 @@ BG_API bg_status bg_model_forward(bg_model* model, bg_context* context, bg_tenso
 BG_API bg_status bg_model_parameter_count(bg_model* model, int32_t* count);
 /** Parameter number `index`, from 0, as a leaf that shares the model's memory, and its name. */
 BG_API bg_status bg_model_parameter(bg_model* model, int32_t index, const char** name, bg_tensor** out);
-/** Writes a frozen model as ONNX (opset 13) that computes what the model computes. `warnings` (may be NULL) gets one
- * sentence a line on layers that became constants and the like. */
+/** Writes a frozen model as ONNX (opset 13; 21 if a weight needs 16-bit integers) that computes what the model
+ * computes. `warnings` (may be NULL) gets one sentence a line on layers that became constants, weights that do not fit
+ * int8 and the like. */
 BG_API bg_status bg_model_export_onnx(bg_model* model, const char* path, const char** warnings);
 
 /* ---- Training --------------------------------------------------------------------------------------------------- */
@@ -647,6 +733,8 @@ typedef struct bg_callbacks {
   int32_t (*step)(void* user_data, const bg_step* step);
   int32_t (*epoch)(void* user_data, const bg_epoch* epoch);
   void* user_data;
+  /** After bit planes were requantized at the end of an epoch (again when a run resumes there); the report is lent. */
+  int32_t (*requantized)(void* user_data, bg_requantize_report* report);
 } bg_callbacks;
 
 /** What bg_trainer_fit() did. */

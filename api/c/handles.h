@@ -54,6 +54,10 @@ struct bg_freeze_report {
   bitgate::FreezeReport report;
 };
 
+struct bg_requantize_report {
+  bitgate::AdjustReport report;
+};
+
 struct bg_model {
   std::shared_ptr<bitgate::api::ModelCore> core;
 };

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "api/c/handles.h"
+#include "models/jobs/weights.h"
 #include "runtime/device/compute.h"
 
 namespace bitgate::c {
@@ -108,6 +109,21 @@ bg_status bg_model_save(bg_model* model, const char* path) {
                    [&](ModelCore& core) { core.model->Save(&Require("bg_model_save", "path", path)); });
 }
 
+bg_status bg_model_load_float_weights(bg_model* model, const char* path, const char** table) {
+  return WithModel("bg_model_load_float_weights", model, [&](ModelCore& core) {
+    Require("bg_model_load_float_weights", "path", path);
+    const auto loaded = bitgate::jobs::LoadFloatWeights(core.model->network(), path);
+    if (table != nullptr) *table = Keep(FormatTable(loaded));
+  });
+}
+
+bg_status bg_model_write_float_weights(bg_model* model, const char* path) {
+  return WithModel("bg_model_write_float_weights", model, [&](ModelCore& core) {
+    Require("bg_model_write_float_weights", "path", path);
+    bitgate::jobs::WriteFloatWeights(core.model->network(), path);
+  });
+}
+
 bg_status bg_model_config(bg_model* model, bg_config** out) {
   return WithModel("bg_model_config", model, [&](ModelCore& core) {
     Require("bg_model_config", "out", out);
@@ -125,8 +141,9 @@ bg_status bg_model_set_config(bg_model* model, bg_config* config) {
 bg_status bg_model_graph(bg_model* model, bg_graph** out) {
   return WithModel("bg_model_graph", model, [&](ModelCore& core) {
     Require("bg_model_graph", "out", out);
+    const auto& network = core.model->config().network();
     *out = new bg_graph{std::make_shared<const bitgate::Graph>(core.model->network().graph()),
-                        core.model->config().network().zoo()};
+                        network.leave_float().empty() ? network.zoo() : ""};  // the zoo's own, or not
   });
 }
 
@@ -141,6 +158,22 @@ bg_status bg_model_bits(bg_model* model, bg_bit_report** out) {
     Require("bg_model_bits", "out", out);
     const bitgate::BitReport report = core.model->Bits();
     *out = new bg_bit_report{report, FormatTable(report), ToJson(report)};
+  });
+}
+
+bg_status bg_model_requantize(bg_model* model, bg_requantize_report** report) {
+  return WithModel("bg_model_requantize", model, [&](ModelCore& core) {
+    auto made = std::make_unique<bg_requantize_report>();
+    made->report = core.model->Requantize();
+    if (report != nullptr) *report = made.release();
+  });
+}
+
+bg_status bg_model_calibrate(bg_model* model, bg_tensor* images) {
+  return WithModel("bg_model_calibrate", model, [&](ModelCore& core) {
+    const VariablePtr variable = Require("bg_model_calibrate", "images", images).variable;
+    const Hold hold("bg_model_calibrate", {&variable->exclusive});
+    core.model->Calibrate(variable->value);
   });
 }
 
@@ -228,6 +261,8 @@ bg_status bg_model_parameter(bg_model* model, int32_t index, const char** name, 
 bg_status bg_model_export_onnx(bg_model* model, const char* path, const char** warnings) {
   return WithModel("bg_model_export_onnx", model, [&](ModelCore& core) {
     const auto result = core.model->ExportOnnx(&Require("bg_model_export_onnx", "path", path));
-    if (warnings != nullptr) *warnings = Keep(bitgate::c::Lines(result.warnings));
+    std::vector<std::string> sentences = result.warnings;
+    sentences.insert(sentences.end(), result.notes.begin(), result.notes.end());
+    if (warnings != nullptr) *warnings = Keep(bitgate::c::Lines(sentences));
   });
 }

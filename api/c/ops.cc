@@ -1,9 +1,11 @@
 #include "api/c/run_op.h"
 #include "ops/conv/conv.h"
 #include "ops/elementwise/elementwise.h"
+#include "ops/elementwise/pad_channels.h"
 #include "ops/elementwise/reshape.h"
 #include "ops/linalg/linalg.h"
 #include "ops/loss/loss.h"
+#include "ops/norm/folded_norm.h"
 #include "ops/norm/norm.h"
 #include "ops/optim/optim.h"
 #include "ops/pool/pool.h"
@@ -58,6 +60,15 @@ BatchNormParams NormParams(const bg_batch_norm_params* given) {
   result.momentum = OrElse(params.momentum, result.momentum);
   result.epsilon = OrElse(params.epsilon, result.epsilon);
   result.activation = CheckedActivation("bg_batch_norm", params.activation);
+  return result;
+}
+
+FoldedBatchNormOfResultParams FoldedParams(const char* function, const bg_folded_norm_params* given) {
+  const bg_folded_norm_params params = ReadStruct(function, "params", given);
+  FoldedBatchNormOfResultParams result;
+  result.momentum = OrElse(params.momentum, result.momentum);
+  result.epsilon = OrElse(params.epsilon, result.epsilon);
+  result.activation = CheckedActivation(function, params.activation);
   return result;
 }
 
@@ -150,6 +161,12 @@ bg_status bg_slice(bg_context* context, bg_tensor* x, int64_t begin, int64_t end
   });
 }
 
+bg_status bg_pad_channels(bg_context* context, bg_tensor* x, int64_t channels, bg_tensor** y) {
+  return RunOp("bg_pad_channels", context, {{"x", x}}, y, [&](Context& context, const Tensors& operands) {
+    return bitgate::PadChannels(context, operands[0], channels);
+  });
+}
+
 bg_status bg_max_pool2d(bg_context* context, bg_tensor* x, const bg_pool2d_params* params, bg_tensor** y) {
   return RunOp("bg_max_pool2d", context, {{"x", x}}, y, [&](Context& context, const Tensors& operands) {
     return bitgate::MaxPool2d(context, operands[0], bitgate::c::PoolParams("bg_max_pool2d", params));
@@ -179,6 +196,70 @@ bg_status bg_batch_norm(bg_context* context, bg_tensor* x, bg_tensor* gamma, bg_
 bg_status bg_channel_statistics(bg_context* context, bg_tensor* x, bg_tensor** y) {
   return RunOp("bg_channel_statistics", context, {{"x", x}}, y, [](Context& context, const Tensors& operands) {
     return bitgate::ChannelStatistics(context, operands[0]);
+  });
+}
+
+bg_status bg_scale_rows(bg_context* context, bg_tensor* w, bg_tensor* gain, bg_tensor** y) {
+  return RunOp("bg_scale_rows", context, {{"w", w}, {"gain", gain}}, y, [](Context& context, const Tensors& operands) {
+    return bitgate::ScaleRows(context, operands[0], operands[1]);
+  });
+}
+
+bg_status bg_folded_gain(bg_context* context, bg_tensor* gamma, bg_tensor* running_variance, float epsilon,
+                         bg_tensor** y) {
+  return RunOp("bg_folded_gain", context, {{"gamma", gamma}, {"running_variance", running_variance}}, y,
+               [&](Context& context, const Tensors& operands) {
+                 return bitgate::FoldedGain(context, operands[0], operands[1], epsilon);
+               });
+}
+
+bg_status bg_folded_shift(bg_context* context, bg_tensor* gamma, bg_tensor* beta, bg_tensor* running_mean,
+                          bg_tensor* running_variance, float epsilon, bg_tensor** y) {
+  return RunOp(
+      "bg_folded_shift", context,
+      {{"gamma", gamma}, {"beta", beta}, {"running_mean", running_mean}, {"running_variance", running_variance}}, y,
+      [&](Context& context, const Tensors& operands) {
+        return bitgate::FoldedShift(context, operands[0], operands[1], operands[2], operands[3], epsilon);
+      });
+}
+
+bg_status bg_folded_batch_norm(bg_context* context, bg_tensor* x, bg_tensor* statistics, bg_tensor* gamma,
+                               bg_tensor* beta, bg_tensor* running_variance, const bg_folded_norm_params* params,
+                               bg_tensor** y) {
+  constexpr const char* kName = "bg_folded_batch_norm";
+  return RunOp(
+      kName, context,
+      {{"x", x}, {"statistics", statistics}, {"gamma", gamma}, {"beta", beta}, {"running_variance", running_variance}},
+      y, [&](Context& context, const Tensors& operands) {
+        const auto given = bitgate::c::FoldedParams(kName, params);
+        return bitgate::FoldedBatchNorm(context, operands[0], operands[1], operands[2], operands[3], operands[4],
+                                        {given.epsilon, given.activation});
+      });
+}
+
+bg_status bg_folded_batch_norm_of_result(bg_context* context, bg_tensor* x, bg_tensor* gamma, bg_tensor* beta,
+                                         bg_tensor* running_mean, bg_tensor* running_variance,
+                                         const bg_folded_norm_params* params, bg_tensor** y) {
+  constexpr const char* kName = "bg_folded_batch_norm_of_result";
+  return RunOp(kName, context,
+               {{"x", x},
+                {"gamma", gamma},
+                {"beta", beta},
+                {"running_mean", running_mean},
+                {"running_variance", running_variance}},
+               y, [&](Context& context, const Tensors& operands) {
+                 return bitgate::FoldedBatchNormOfResult(context, operands[0], operands[1], operands[2], operands[3],
+                                                         operands[4], bitgate::c::FoldedParams(kName, params));
+               });
+}
+
+bg_status bg_update_running_statistics(bg_context* context, bg_tensor* running_mean, bg_tensor* running_variance,
+                                       bg_tensor* statistics, int64_t rows, float momentum) {
+  return Guard([&] {
+    OpCall call("bg_update_running_statistics", context,
+                {{"running_mean", running_mean}, {"running_variance", running_variance}, {"statistics", statistics}});
+    const Tensors operands = call.Values();
+    bitgate::UpdateRunningStatistics(call.context(), operands[0], operands[1], operands[2], rows, momentum);
   });
 }
 

@@ -43,6 +43,14 @@ bg_frozen_site SiteOf(const FrozenSite& site) {
   return result;
 }
 
+bg_requantized_tensor TensorOf(const AdjustedTensor& tensor) {
+  bg_requantized_tensor result{};
+  result.bits_before = tensor.bits_before;
+  result.bits = tensor.bits;
+  result.name = tensor.name.c_str();
+  return result;
+}
+
 }  // namespace
 }  // namespace bitgate::c
 
@@ -117,5 +125,39 @@ bg_status bg_freeze_report_note(bg_freeze_report* report, int32_t index, const c
     const auto& notes = Require(kName, "report", report).report.notes;
     Require(kName, "note", note);
     *note = notes[CheckedIndex(kName, index, notes.size())].c_str();
+  });
+}
+
+void bg_requantize_report_free(bg_requantize_report* report) { bitgate::c::Free(report); }
+
+bg_status bg_requantize_report_tensor_count(bg_requantize_report* report, int32_t* count) {
+  return Guard([&] {
+    const auto& tensors = Require("bg_requantize_report_tensor_count", "report", report).report.tensors;
+    Require("bg_requantize_report_tensor_count", "count", count) = static_cast<int32_t>(tensors.size());
+  });
+}
+
+bg_status bg_requantize_report_tensor(bg_requantize_report* report, int32_t index, bg_requantized_tensor* tensor) {
+  return Guard([&] {
+    constexpr char kName[] = "bg_requantize_report_tensor";
+    const auto& tensors = Require(kName, "report", report).report.tensors;
+    CheckStructSize(kName, "tensor", Require(kName, "tensor", tensor));
+    WriteStruct(bitgate::c::TensorOf(tensors[CheckedIndex(kName, index, tensors.size())]), tensor);
+  });
+}
+
+bg_status bg_requantize_report_warning_count(bg_requantize_report* report, int32_t* count) {
+  return Guard([&] {
+    const auto& warnings = Require("bg_requantize_report_warning_count", "report", report).report.warnings;
+    Require("bg_requantize_report_warning_count", "count", count) = static_cast<int32_t>(warnings.size());
+  });
+}
+
+bg_status bg_requantize_report_warning(bg_requantize_report* report, int32_t index, const char** warning) {
+  return Guard([&] {
+    constexpr char kName[] = "bg_requantize_report_warning";
+    const auto& warnings = Require(kName, "report", report).report.warnings;
+    Require(kName, "warning", warning);
+    *warning = warnings[CheckedIndex(kName, index, warnings.size())].c_str();
   });
 }

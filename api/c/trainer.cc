@@ -93,8 +93,14 @@ class Callbacks {
   TrainerCallbacks Forwarding() {
     TrainerCallbacks callbacks;
     callbacks.progress = [this](const StepSummary& summary) {
+      if (stops_) return false;
       const bg_step step = StepOf(summary);
       return given_.step == nullptr || Continues([&] { return given_.step(given_.user_data, &step); });
+    };
+    // The evaluation that follows asks whether to go on, and leaves a checkpoint if not.
+    callbacks.adjusted = [this](const AdjustReport& report) {
+      bg_requantize_report lent{report};
+      stops_ = given_.requantized != nullptr && !Continues([&] { return given_.requantized(given_.user_data, &lent); });
     };
     callbacks.epoch_end = [this](const EpochSummary& summary) {
       const bg_epoch epoch = EpochOf(summary);
@@ -126,6 +132,7 @@ class Callbacks {
   }
 
   bg_callbacks given_;
+  bool stops_ = false;  // said when requantized
   std::string thrown_;  // empty: nothing
 };
 

@@ -27,6 +27,16 @@ void CheckSize(const std::string& where, size_t expected, size_t got) {
   if (expected != got) throw InvalidArgument(where, ": expected ", expected, " elements, got ", got);
 }
 
+void CheckScales(const std::string& where, const FrozenLayer& layer, size_t channels) {
+  if (layer.scales.empty()) return;
+  CheckSize(where, layer.weight.encoding == Encoding::kInteger ? channels : 0, layer.scales.size());
+  for (const float scale : layer.scales) {
+    if (!(scale > 0) || !std::isfinite(scale)) {
+      throw InvalidArgument(where, ": expected positive numbers, got ", scale);
+    }
+  }
+}
+
 void CheckCodes(const std::string& where, const FrozenLayer& layer) {
   for (const int32_t code : layer.codes) {
     if (code >= layer.weight.qmin && code <= layer.weight.qmax) continue;
@@ -54,6 +64,7 @@ void CheckLayer(const std::string& where, const Node& node, const FrozenLayer& l
     CheckSize(where + ": weight codes", elements, layer.codes.size());
     CheckCodes(where + ": weight codes", layer);
   }
+  CheckScales(where + ": weight scales", layer, channels);
   if (!layer.weight.keep.empty()) CheckSize(where + ": weight keep", channels, layer.weight.keep.size());
   CheckSize(where + ": bias", node.attributes.bias() ? channels : 0, layer.bias.size());
   CheckFinite(where + ": bias", layer.bias);

@@ -22,11 +22,11 @@ class OnnxGraph {
   std::string Floats(const std::string& name, const Dims& dims, const std::vector<float>& values);
   std::string Float(const std::string& name, float value) { return Floats(name, {}, {value}); }
   std::string Int64s(const std::string& name, const std::vector<int64_t>& values);
-  // One byte an element: data_type is INT8 or UINT8.
+  // The elements' bytes, little-endian.
   std::string Bytes(const std::string& name, onnx::TensorProto::DataType data_type, const Dims& dims,
                     const std::string& bytes);
 
-  // A node of opset 13. Returns the name of its output.
+  // A node that opset 13 has. Returns the name of its output.
   std::string Node(const std::string& op, const std::vector<std::string>& inputs, const std::string& output,
                    const std::vector<std::pair<std::string, std::vector<int64_t>>>& lists = {},
                    const std::vector<std::pair<std::string, int64_t>>& integers = {});

@@ -40,6 +40,7 @@ Json FixedJson(const Fixed& fixed) {
 
 Json WeightJson(const FrozenLayer& layer) {
   Json json = FixedJson(layer.weight);
+  if (!layer.scales.empty()) json["scale"] = layer.scales;
   const std::vector<bool>& keep = layer.weight.keep;
   json["channels"] = layer.shape[0];
   json["kept_channels"] = keep.empty() ? layer.shape[0] : std::count(keep.begin(), keep.end(), true);

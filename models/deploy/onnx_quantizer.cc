@@ -1,5 +1,8 @@
 #include "models/deploy/onnx_quantizer.h"
 
+#include <algorithm>
+#include <limits>
+
 namespace bitgate {
 namespace {
 
@@ -69,11 +72,29 @@ std::vector<T> Reordered(const std::vector<T>& values, const std::vector<int64_t
   return result;
 }
 
+template <class T>
+bool Fit(const std::vector<int32_t>& codes) {
+  return std::all_of(codes.begin(), codes.end(), [](int32_t code) {
+    return code >= std::numeric_limits<T>::min() && code <= std::numeric_limits<T>::max();
+  });
+}
+
+template <class T>
 std::string CodeBytes(const std::vector<int32_t>& codes, const std::vector<int64_t>& order) {
   std::string bytes;
-  bytes.reserve(order.size());
-  for (const int64_t index : order) bytes.push_back(static_cast<char>(codes[static_cast<size_t>(index)]));
+  bytes.reserve(order.size() * sizeof(T));
+  for (const int64_t index : order) {
+    const T code = static_cast<T>(codes[static_cast<size_t>(index)]);
+    bytes.append(reinterpret_cast<const char*>(&code), sizeof(code));
+  }
   return bytes;
+}
+
+// Zeros, one for each scale; no dims: a scalar.
+std::string WeightZeroPoint(OnnxGraph& onnx, const std::string& name, TensorProto::DataType type, const Dims& dims) {
+  const size_t count = dims.empty() ? 1 : static_cast<size_t>(dims[0]);
+  const size_t width = type == TensorProto::INT16 ? sizeof(int16_t) : sizeof(int8_t);
+  return onnx.Bytes(name + "/zero_point", type, dims, std::string(count * width, '\0'));
 }
 
 }  // namespace
@@ -111,15 +132,26 @@ std::string EmitActivation(OnnxGraph& onnx, const std::string& prefix, const Fix
   return value;
 }
 
+TensorProto::DataType WeightType(const FrozenLayer& layer) {
+  if (layer.weight.encoding != Encoding::kInteger) return TensorProto::FLOAT;
+  if (Fit<int8_t>(layer.codes)) return TensorProto::INT8;
+  return Fit<int16_t>(layer.codes) ? TensorProto::INT16 : TensorProto::FLOAT;
+}
+
 std::string EmitWeight(OnnxGraph& onnx, const std::string& name, const FrozenLayer& layer, const Dims& dims,
                        const std::vector<int64_t>& order) {
-  if (layer.weight.encoding != Encoding::kInteger || !FitsInt8(layer.weight)) {
-    return onnx.Floats(name, dims, Reordered(layer.values, order));
+  const TensorProto::DataType type = WeightType(layer);
+  if (type == TensorProto::FLOAT) return onnx.Floats(name, dims, Reordered(layer.values, order));
+  const std::string bytes =
+      type == TensorProto::INT16 ? CodeBytes<int16_t>(layer.codes, order) : CodeBytes<int8_t>(layer.codes, order);
+  const std::string codes = onnx.Bytes(name, type, dims, bytes);
+  if (layer.scales.empty()) {
+    const std::string scale = onnx.Float(name + "/scale", layer.weight.scale);
+    return onnx.Node("DequantizeLinear", {codes, scale, WeightZeroPoint(onnx, name, type, {})}, name + "/dequantized");
   }
-  const std::string codes = onnx.Bytes(name, TensorProto::INT8, dims, CodeBytes(layer.codes, order));
-  const std::string scale = onnx.Float(name + "/scale", layer.weight.scale);
-  const std::string zero_point = ZeroPoint(onnx, name, TensorProto::INT8);
-  return onnx.Node("DequantizeLinear", {codes, scale, zero_point}, name + "/dequantized");
+  const std::string scales = onnx.Floats(name + "/scale", {dims[0]}, layer.scales);
+  return onnx.Node("DequantizeLinear", {codes, scales, WeightZeroPoint(onnx, name, type, {dims[0]})},
+                   name + "/dequantized", {}, {{"axis", 0}});
 }
 
 }  // namespace bitgate

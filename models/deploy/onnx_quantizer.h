@@ -22,8 +22,11 @@ bool FitsByte(const Fixed& fixed);
 std::string EmitActivation(OnnxGraph& onnx, const std::string& prefix, const Fixed& fixed, const Dims& dims,
                            const std::string& value);
 
-// The weight as an initializer of shape `dims`, element i being element order[i] of the layer's, with its
-// DequantizeLinear if the codes fit int8, else as float values. Returns the value to multiply with.
+// INT8 or INT16 where the layer's codes (not their range) fit, else FLOAT.
+onnx::TensorProto::DataType WeightType(const FrozenLayer& layer);
+
+// The weight as an initializer of shape `dims`, output channels first, element i being element order[i] of the layer's:
+// codes of WeightType with their DequantizeLinear, or float values. Returns the value to multiply with.
 std::string EmitWeight(OnnxGraph& onnx, const std::string& name, const FrozenLayer& layer, const Dims& dims,
                        const std::vector<int64_t>& order);
 

@@ -1,5 +1,7 @@
 #include "models/deploy/onnx_writer.h"
 
+#include <algorithm>
+#include <cstdlib>
 #include <limits>
 
 #include "models/deploy/check_frozen.h"
@@ -15,8 +17,12 @@ namespace {
 constexpr const char* kInput = "input";
 constexpr const char* kOutput = "logits";
 constexpr const char* kBatch = "batch";
-constexpr int kOpset = 13;
-constexpr int kIrVersion = 7;  // the one that came with opset 13
+
+struct OnnxVersion {
+  int opset, ir;  // the ir version is the one that came with the opset
+};
+constexpr OnnxVersion kVersion = {13, 7};
+constexpr OnnxVersion kVersionWithInt16 = {21, 10};  // the first whose DequantizeLinear takes 16-bit codes
 
 void Declare(const std::string& name, const Dims& shape, onnx::ValueInfoProto* value) {
   value->set_name(name);
@@ -86,14 +92,34 @@ void EmitNodes(const FrozenNetwork& network, onnx::GraphProto* proto) {
   onnx.RenameOutput(output, kOutput);
 }
 
-void WarnOfWideCodes(const FrozenNetwork& network, std::vector<std::string>* warnings) {
-  if (warnings == nullptr) return;
+bool HasInt16(const onnx::GraphProto& graph) {
+  return std::any_of(graph.initializer().begin(), graph.initializer().end(),
+                     [](const onnx::TensorProto& tensor) { return tensor.data_type() == onnx::TensorProto::INT16; });
+}
+
+int32_t LargestCode(const FrozenLayer& layer) {
+  int32_t largest = 0;
+  for (const int32_t code : layer.codes) largest = std::max(largest, std::abs(code));
+  return largest;
+}
+
+void NoteWideCodes(const FrozenNetwork& network, std::vector<std::string>* notes) {
+  if (notes == nullptr) return;
+  const std::vector<bool> live = LiveNodes(network);
   for (const auto& [index, layer] : network.layers) {
-    const Fixed& weight = layer.weight;
-    if (weight.encoding != Encoding::kInteger || weight.bits >= 16 || FitsByte(weight)) continue;
-    warnings->push_back("layer '" + network.graph.node(index).name + "': codes from " + std::to_string(weight.qmin) +
-                        " to " + std::to_string(weight.qmax) + " do not fit int8: its weight is written as float32");
+    const onnx::TensorProto::DataType type = WeightType(layer);
+    if (!live[index] || layer.weight.encoding != Encoding::kInteger || type == onnx::TensorProto::INT8) continue;
+    notes->push_back(network.graph.node(index).name + "/weight: codes up to +-" + std::to_string(LargestCode(layer)) +
+                     (type == onnx::TensorProto::INT16 ? " are written as 16-bit integers, which need opset 21"
+                                                       : " are written as float32 values, exactly scale * code"));
   }
+}
+
+void SetVersion(OnnxVersion version, onnx::ModelProto* model) {
+  model->set_ir_version(version.ir);
+  onnx::OperatorSetIdProto* opset = model->add_opset_import();
+  opset->set_domain("");
+  opset->set_version(version.opset);
 }
 
 std::string Serialized(const onnx::ModelProto& model) {
@@ -108,22 +134,19 @@ std::string Serialized(const onnx::ModelProto& model) {
 }  // namespace
 
 void WriteOnnx(const FrozenNetwork& network, const OnnxMetadata& metadata, const std::string& path,
-               std::vector<std::string>* warnings) {
+               std::vector<std::string>* notes) {
   CheckFrozenNetwork(network);
   onnx::ModelProto model;
-  model.set_ir_version(kIrVersion);
   model.set_producer_name("bitgate");
   model.set_producer_version(metadata.producer_version);
-  onnx::OperatorSetIdProto* opset = model.add_opset_import();
-  opset->set_domain("");
-  opset->set_version(kOpset);
   onnx::GraphProto* graph = model.mutable_graph();
   graph->set_name(network.graph.name());
   Declare(kInput, network.graph.input_shape(), graph->add_input());
   Declare(kOutput, network.graph.shape(network.graph.output()), graph->add_output());
   EmitNodes(network, graph);
+  SetVersion(HasInt16(*graph) ? kVersionWithInt16 : kVersion, &model);
   AddMetadata(network, metadata, &model);
-  WarnOfWideCodes(network, warnings);
+  NoteWideCodes(network, notes);
   WriteFileAtomically(path, Serialized(model));
 }
 

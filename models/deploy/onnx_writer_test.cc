@@ -118,15 +118,78 @@ TEST(WriteOnnx, UnsignedQuantizerIsTheRelu) {
   EXPECT_THAT(Ops(Written(MakeTestNetwork(graph, options))), testing::Contains("Relu").Times(3));
 }
 
-TEST(WriteOnnx, CodesThatDoNotFitAreFloatWithAWarning) {
-  TestNetworkOptions options;
-  options.weight_bits = 9;
-  const FrozenNetwork network = MakeTestNetwork(ResidualGraph().Build(), options);
-  std::vector<std::string> warnings;
-  WriteOnnx(network, {}, TestPath("wide.onnx"), &warnings);
-  EXPECT_EQ(warnings.size(), 4u);
-  EXPECT_THAT(warnings[0], HasSubstr("layer 'conv1': codes from -255 to 255 do not fit int8"));
-  EXPECT_EQ(Initializer(Written(network), "conv1/weight").data_type(), onnx::TensorProto::FLOAT);
+const onnx::NodeProto& NodeOf(const onnx::ModelProto& model, const std::string& output) {
+  for (const onnx::NodeProto& node : model.graph().node()) {
+    if (node.output(0) == output) return node;
+  }
+  throw NotFound("no node ", output);
+}
+
+std::vector<float> Floats(const onnx::TensorProto& tensor) {
+  std::vector<float> values(tensor.raw_data().size() / sizeof(float));
+  std::memcpy(values.data(), tensor.raw_data().data(), values.size() * sizeof(float));
+  return values;
+}
+
+TEST(WriteOnnx, EachOutputChannelMayHaveItsScale) {
+  FrozenNetwork network = CountingNetwork();
+  network.layers[0].scales = {0.5f, 2};
+  const onnx::ModelProto model = Written(network);
+  EXPECT_EQ(model.opset_import(0).version(), 13);
+  EXPECT_THAT(Initializer(model, "conv/weight/scale").dims(), ElementsAre(2));
+  EXPECT_THAT(Floats(Initializer(model, "conv/weight/scale")), ElementsAre(0.5f, 2.0f));
+  EXPECT_THAT(Initializer(model, "conv/weight/zero_point").dims(), ElementsAre(2));
+  EXPECT_EQ(Initializer(model, "conv/weight/zero_point").raw_data(), std::string(2, '\0'));
+  const onnx::NodeProto& node = NodeOf(model, "conv/weight/dequantized");
+  ASSERT_EQ(node.attribute_size(), 1);
+  EXPECT_EQ(node.attribute(0).name(), "axis");
+  EXPECT_EQ(node.attribute(0).i(), 0);
+  EXPECT_EQ(NodeOf(model, "fc/weight/dequantized").attribute_size(), 0);
+  const auto bits = nlohmann::json::parse(model.metadata_props(0).value());
+  EXPECT_EQ(bits["conv/weight"]["scale"], (std::vector<float>{0.5f, 2}));
+  EXPECT_EQ(bits["fc/weight"]["scale"], 1.0);
+}
+
+// Of "conv" codes beyond int8, of "fc" only a range beyond it.
+FrozenNetwork WideNetwork() {
+  FrozenNetwork network = CountingNetwork();
+  for (auto& [index, layer] : network.layers) {
+    layer.weight.qmin = -255;
+    layer.weight.qmax = 255;
+  }
+  network.layers[0].codes[1] = -255;
+  network.layers[0].values[1] = -255;
+  return network;
+}
+
+TEST(WriteOnnx, CodesThatDoNotFitAre16BitIntegersWithANote) {
+  std::vector<std::string> notes;
+  WriteOnnx(WideNetwork(), {}, TestPath("wide.onnx"), &notes);
+  EXPECT_THAT(notes, ElementsAre("conv/weight: codes up to +-255 are written as 16-bit integers, which need opset 21"));
+  const onnx::ModelProto model = Written(WideNetwork());
+  EXPECT_EQ(model.opset_import(0).version(), 21);
+  EXPECT_EQ(model.ir_version(), 10);
+  const onnx::TensorProto& weight = Initializer(model, "conv/weight");
+  EXPECT_EQ(weight.data_type(), onnx::TensorProto::INT16);
+  std::vector<int16_t> codes(8);
+  ASSERT_EQ(weight.raw_data().size(), codes.size() * sizeof(int16_t));
+  std::memcpy(codes.data(), weight.raw_data().data(), weight.raw_data().size());
+  EXPECT_THAT(codes, ElementsAre(-4, -2, -255, -1, 0, 2, 1, 3));
+  EXPECT_EQ(Initializer(model, "conv/weight/zero_point").data_type(), onnx::TensorProto::INT16);
+  EXPECT_EQ(Initializer(model, "fc/weight").data_type(), onnx::TensorProto::INT8);
+}
+
+TEST(WriteOnnx, CodesBeyond16BitsAreFloatWithANote) {
+  FrozenNetwork network = WideNetwork();
+  network.layers[0].weight.qmax = network.layers[0].codes[0] = 40000;
+  network.layers[0].values[0] = 40000;
+  std::vector<std::string> notes;
+  WriteOnnx(network, {}, TestPath("wide.onnx"), &notes);
+  EXPECT_THAT(notes,
+              ElementsAre("conv/weight: codes up to +-40000 are written as float32 values, exactly scale * code"));
+  const onnx::ModelProto model = Written(network);
+  EXPECT_EQ(model.opset_import(0).version(), 13);
+  EXPECT_EQ(Floats(Initializer(model, "conv/weight"))[0], 40000.0f);
 }
 
 TEST(WriteOnnx, ConstantLayersAndWhatOnlyTheyReadAreNotWritten) {

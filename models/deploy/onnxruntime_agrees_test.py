@@ -79,28 +79,42 @@ class OnnxruntimeAgreesTest(unittest.TestCase):
         for name, model in self.models.items():
             with self.subTest(name):
                 onnx.checker.check_model(model, full_check=True)
-                self.assertEqual([opset.version for opset in model.opset_import], [13])
+                wide = any(tensor.dtype == np.int16 for tensor in initializers(model).values())
+                self.assertEqual([opset.version for opset in model.opset_import], [21 if wide else 13])
 
-    def test_weight_types_follow_bits(self):
+    def test_weight_types_follow_codes(self):
+        seen = set()
         for name, model in self.models.items():
-            tensors = initializers(model)
             bits = json.loads(metadata(model)["bitgate.bits"])
-            for key, weight in tensors.items():
+            for key, weight in initializers(model).items():
                 if not key.endswith("/weight"):
                     continue
                 with self.subTest(name=name, weight=key):
                     decided = bits[key]
-                    is_integer = decided["encoding"] == "integer"
-                    expected = np.int8 if is_integer and decided["bits"] <= 8 else np.float32
-                    self.assertEqual(weight.dtype, expected)
                     self.assertEqual(weight.shape[0], decided["channels"])
-                    if not is_integer:
+                    if decided["encoding"] != "integer":
+                        self.assertEqual(weight.dtype, np.float32)
                         continue
-                    codes = np.asarray(weight, np.float64)
-                    if expected == np.float32:
-                        codes = codes / decided["scale"]
-                        self.assertLess(np.abs(codes - np.rint(codes)).max(), 1e-3 * 2 ** (decided["bits"] - 9))
-                    self.assertLessEqual(np.abs(np.rint(codes)).max(), 2 ** (decided["bits"] - 1) - 1)
+                    largest = np.abs(weight.astype(np.int64)).max()
+                    fits = weight.min() >= -128 and weight.max() <= 127
+                    self.assertEqual(weight.dtype, np.int8 if fits else np.int16)
+                    value_bits = decided["bits"] - (0 if "norm_w" in name else 1)  # BSQ's sign is apart
+                    self.assertLessEqual(largest, 2 ** value_bits - 1)
+                    seen.add((weight.dtype.name, decided["bits"]))
+        self.assertLessEqual({("int8", 2), ("int8", 8), ("int16", 8), ("int16", 9), ("int16", 16)}, seen)
+
+    def test_folded_layers_have_a_scale_for_each_channel(self):
+        for name in ("norm_w8_a4", "pruned_norm_w8_a8", "norm_w2_a8"):
+            tensors = initializers(self.models[name])
+            bits = json.loads(metadata(self.models[name])["bitgate.bits"])
+            with self.subTest(name):
+                for layer in ("stem", "conv1", "conv2", "conv3", "depthwise", "fc"):
+                    scale = tensors[layer + "/weight/scale"]
+                    self.assertEqual(scale.shape, tensors[layer + "/weight"].shape[:1])
+                    self.assertEqual(scale.tolist(), [np.float32(value) for value in bits[layer + "/weight"]["scale"]])
+                    self.assertGreater(len(set(scale.tolist())), 1)
+                    self.assertIn(layer + "/bias", tensors)
+                self.assertEqual(tensors["head/weight/scale"].shape, ())
 
     def test_activation_types(self):
         types = {"bits_w8_a2": "uint8", "bits_w8_a8": "uint8", "signed_bits_w8_a4": "int8", "bits_w8_a16": None,
@@ -146,8 +160,11 @@ class OnnxruntimeAgreesTest(unittest.TestCase):
                     self.assertTrue(any("'%s'" % layer in text for text in self.entries[name]["prune_warnings"]))
 
     def test_wide_codes_are_noted(self):
-        self.assertIn("do not fit int8", " ".join(self.entries["bits_w9_a8"]["warnings"]))
-        self.assertEqual(self.entries["bits_w16_a8"]["warnings"], [])
+        notes = self.entries["norm_w8_a8"]["notes"]
+        self.assertIn("stem/weight: codes up to +-", " ".join(notes))
+        self.assertIn("are written as 16-bit integers", " ".join(notes))
+        self.assertEqual(self.entries["bits_w8_a8"]["notes"], [])
+        self.assertEqual(self.entries["norm_w7_a8"]["notes"], [])
 
     def test_metadata(self):
         for name, model in self.models.items():

@@ -113,6 +113,24 @@ TEST(RemovePrunedChannels, CodesFollow) {
   EXPECT_THAT(Layer(RemovePrunedChannels(network, nullptr), "fc1").codes, ElementsAre(1, 2, 3, 4));
 }
 
+TEST(RemovePrunedChannels, ScalesFollow) {
+  FrozenNetwork network = TwoLinearLayers();
+  network.layers[0].weight = Integer(1, -7, 7);
+  network.layers[0].weight.keep = {true, false, true};
+  network.layers[0].codes = {1, 2, 0, 0, 3, 4};
+  network.layers[0].scales = {0.5f, 1, 2};
+  network.layers[0].values = {0.5f, 1, 0, 0, 6, 8};
+  network.layers[2].weight = Integer(1, -100, 100);
+  network.layers[2].codes = {10, 2, 30};
+  network.layers[2].scales = {3};
+  network.layers[2].values = {30, 6, 90};
+  const FrozenNetwork small = RemovePrunedChannels(network, nullptr);
+  EXPECT_THAT(Layer(small, "fc1").scales, ElementsAre(0.5f, 2));
+  EXPECT_THAT(Layer(small, "fc1").values, ElementsAre(0.5f, 1, 6, 8));
+  EXPECT_THAT(Layer(small, "fc2").scales, ElementsAre(3));
+  EXPECT_THAT(Layer(small, "fc2").bias, ElementsAre(0.25f + 6 * 0.5f));  // the constant meets scaled weights
+}
+
 // conv1 (2 channels, the first pruned with bias 0.5) average_pool conv2 (1 channel, 2 x 2) flatten fc (1).
 FrozenNetwork PooledConvolutions(int64_t padding) {
   GraphBuilder b("pooled");
@@ -240,6 +258,31 @@ TEST(RemovePrunedChannels, DepthwiseConvolutionLosesTheSameChannels) {
   EXPECT_THAT(Layer(small, "fc").shape, ElementsAre(2, 8));
 }
 
+TEST(RemovePrunedChannels, NetworksWithFoldedBatchNormsComputeTheSame) {
+  const Graph graph = NormalizedResidualGraph().Build();
+  int compared = 0, smaller = 0;
+  for (uint32_t seed = 1; seed <= 40; ++seed) {
+    TestNetworkOptions options;
+    options.seed = seed;
+    options.sign_bit_apart = true;
+    options.pruned = 0.4;
+    options.zero_pruned_bias = true;
+    const FrozenNetwork network = FoldBatchNorms(MakeTestNetwork(graph, options), MakeTestNorms(graph, seed));
+    const FrozenNetwork small = RemovePrunedChannels(network, nullptr);
+    smaller += Layer(small, "fc").shape[0] < 9;
+    TestRandom random(seed);
+    std::vector<float> image(6 * 6 * 2);
+    for (float& value : image) value = random.Uniform(0, 1);
+    const ReferenceOutput expected = RunReference(network, image), got = RunReference(small, image);
+    if (std::min(expected.tie_distance, got.tie_distance) < 1e-4) continue;
+    ++compared;
+    ASSERT_EQ(expected.values.size(), got.values.size());
+    for (size_t i = 0; i < got.values.size(); ++i) EXPECT_NEAR(got.values[i], expected.values[i], 1e-5) << seed;
+  }
+  EXPECT_GT(compared, 20);
+  EXPECT_GT(smaller, 10);
+}
+
 // Every network computes what it did, and removing again changes nothing.
 TEST(RemovePrunedChannels, RandomNetworksComputeTheSame) {
   int compared = 0;
@@ -294,6 +337,14 @@ TEST(RemovePrunedChannels, InconsistentNetworksAreRefused) {
   network.layers[0].weight = Integer(1, -7, 7);
   network.layers[0].codes = {1, 2, 0, 0, 3, 8};
   ExpectInvalid(network, "weight codes: expected -7 to 7, got 8");
+  network.layers[0].codes[5] = 4;
+  network.layers[0].scales = {1, 1};
+  ExpectInvalid(network, "weight scales: expected 3 elements, got 2");
+  network.layers[0].scales = {1, -1, 1};
+  ExpectInvalid(network, "weight scales: expected positive numbers, got -1");
+  network = TwoLinearLayers();
+  network.layers[0].scales = {1, 1, 1};
+  ExpectInvalid(network, "weight scales: expected 0 elements, got 3");
   network = TwoLinearLayers();
   network.activations[1].scale = 0;
   ExpectInvalid(network, "node 'relu1': output: scale: expected a positive number, got 0");

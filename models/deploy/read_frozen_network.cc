@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "models/deploy/fold_batch_norm.h"
 #include "models/deploy/frozen_network.h"
 #include "models/nn/network.h"
 #include "runtime/base/error.h"
@@ -26,10 +27,15 @@ FrozenLayer ReadLayer(Network& network, const Node& node) {
 void ReadQuantizedWeight(Network& network, int site, const Prepared& prepared, FrozenLayer* layer) {
   Method& method = network.method();
   layer->weight = method.Freeze(network.context(), site);
-  layer->values = ToHost<float>(network.context(), method.Weight(network.context(), prepared, site));
+  layer->values = ToHost<float>(network.context(), method.Weight(network.context(), prepared, site, /*gain=*/{}));
   if (layer->weight.encoding != Encoding::kInteger) return;
   for (float value : layer->values)
     layer->codes.push_back(static_cast<int32_t>(std::lrint(value / layer->weight.scale)));
+}
+
+BatchNormValues ReadNorm(Network& network, const Node& node) {
+  const auto read = [&](const char* suffix) { return ReadParameter(network, node.name + "/" + suffix); };
+  return {read("gamma"), read("beta"), read("running_mean"), read("running_variance"), node.attributes.epsilon()};
 }
 
 }  // namespace
@@ -40,7 +46,9 @@ FrozenNetwork ReadFrozenNetwork(Network& network) {
                              " is not frozen: its bit widths are still being learned; freeze it first");
   }
   FrozenNetwork frozen{network.graph(), {}, {}};
+  std::map<int, BatchNormValues> norms;
   for (const Node& node : network.graph().nodes()) {
+    if (node.kind->traits().is_normalization) norms[node.index] = ReadNorm(network, node);
     if (!node.kind->traits().has_weight) continue;
     frozen.layers[node.index] = ReadLayer(network, node);
   }
@@ -57,7 +65,7 @@ FrozenNetwork ReadFrozenNetwork(Network& network) {
   for (auto& [node, layer] : frozen.layers) {
     if (layer.values.empty()) layer.values = ReadParameter(network, network.graph().node(node).name + "/weight");
   }
-  return frozen;
+  return norms.empty() ? frozen : FoldBatchNorms(frozen, norms);
 }
 
 }  // namespace bitgate

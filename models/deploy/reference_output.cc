@@ -72,11 +72,24 @@ Values Pool(const Node& node, bool is_max, const Dims& input, const Values& in) 
   return result;
 }
 
-Values Compute(const FrozenNetwork& network, const Node& node, const std::vector<const Values*>& inputs) {
+Values BatchNorm(const BatchNormValues& norm, const Values& in) {
+  Values result;
+  for (size_t i = 0; i < in.size(); ++i) {
+    const size_t c = i % norm.gamma.size();
+    const double normalized =
+        (static_cast<double>(in[i]) - norm.running_mean[c]) / std::sqrt(norm.running_variance[c] + norm.epsilon);
+    result.push_back(static_cast<float>(norm.gamma[c] * normalized + norm.beta[c]));
+  }
+  return result;
+}
+
+Values Compute(const FrozenNetwork& network, const Node& node, const std::vector<const Values*>& inputs,
+               const std::map<int, BatchNormValues>& norms) {
   const std::string& kind = node.kind->name();
   const Dims& input = network.graph.shape(node.inputs[0]);
   Values result = *inputs[0];
   if (kind == "conv2d") return Convolution(node, network.layers.at(node.index), input, result);
+  if (kind == "batch_norm") return BatchNorm(norms.at(node.index), result);
   if (kind == "linear") return Linear(network.layers.at(node.index), result);
   if (kind == "max_pool" || kind == "average_pool") return Pool(node, kind == "max_pool", input, result);
   for (size_t i = 0; i < result.size(); ++i) {
@@ -101,13 +114,14 @@ void Quantize(const Fixed& fixed, Values* values, double* tie_distance) {
 
 }  // namespace
 
-ReferenceOutput RunReference(const FrozenNetwork& network, const std::vector<float>& image) {
+ReferenceOutput RunReference(const FrozenNetwork& network, const std::vector<float>& image,
+                             const std::map<int, BatchNormValues>& norms) {
   ReferenceOutput output;
   std::vector<Values> values(network.graph.nodes().size());
   for (const Node& node : network.graph.nodes()) {
     std::vector<const Values*> inputs;
     for (const int input : node.inputs) inputs.push_back(input == kNetworkInput ? &image : &values[input]);
-    values[node.index] = Compute(network, node, inputs);
+    values[node.index] = Compute(network, node, inputs, norms);
     const auto fixed = network.activations.find(node.index);
     if (fixed != network.activations.end()) Quantize(fixed->second, &values[node.index], &output.tie_distance);
   }

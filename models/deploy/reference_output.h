@@ -2,8 +2,10 @@
 #ifndef BITGATE_MODELS_DEPLOY_REFERENCE_OUTPUT_H_
 #define BITGATE_MODELS_DEPLOY_REFERENCE_OUTPUT_H_
 
+#include <map>
 #include <vector>
 
+#include "models/deploy/fold_batch_norm.h"
 #include "models/deploy/frozen_network.h"
 
 namespace bitgate {
@@ -15,8 +17,10 @@ struct ReferenceOutput {
   double tie_distance = 1;
 };
 
-// `image`: of the graph's input shape, preprocessed. Sums in double, quantizers in float32.
-ReferenceOutput RunReference(const FrozenNetwork& network, const std::vector<float>& image);
+// `image`: of the graph's input shape, preprocessed; `norms`: of the graph's batch norms, by node index. Sums and batch
+// norms in double, quantizers in float32.
+ReferenceOutput RunReference(const FrozenNetwork& network, const std::vector<float>& image,
+                             const std::map<int, BatchNormValues>& norms = {});
 
 }  // namespace bitgate
 

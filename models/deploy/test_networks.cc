@@ -34,7 +34,9 @@ FrozenLayer MakeLayer(const Node& node, const TestNetworkOptions& options, bool 
   FrozenLayer layer;
   layer.shape = node.spec.parameters[0].shape;
   const float range = 2.5f / std::sqrt(static_cast<float>(node.spec.parameters[0].fan_in));
-  layer.weight = MakeTestFixed(options.weight_bits, true, range * random->Uniform(0.8f, 1.2f), options.exact);
+  const int bits = options.weight_bits + (options.sign_bit_apart ? 1 : 0);
+  layer.weight = MakeTestFixed(bits, true, range * random->Uniform(0.8f, 1.2f), options.exact);
+  layer.weight.bits = options.weight_bits;
   FillWeights(layer.weight, range, random, &layer);
   layer.weight.keep.assign(static_cast<size_t>(layer.shape[0]), true);
   for (int64_t o = 0; o < layer.shape[0] && node.attributes.bias(); ++o) {
@@ -95,6 +97,24 @@ FrozenNetwork MakeTestNetwork(const Graph& graph, const TestNetworkOptions& opti
   return network;
 }
 
+std::map<int, BatchNormValues> MakeTestNorms(const Graph& graph, uint32_t seed) {
+  TestRandom random(seed);
+  std::map<int, BatchNormValues> norms;
+  for (const Node& node : graph.nodes()) {
+    if (node.kind->name() != "batch_norm") continue;
+    BatchNormValues& norm = norms[node.index];
+    norm.epsilon = node.attributes.epsilon();
+    for (int64_t c = 0; c < node.spec.shape.back(); ++c) {
+      const float gamma = random.Uniform(0.5f, 1.5f);
+      norm.gamma.push_back(c == 0 ? 0 : c == 1 || random.Uniform(0, 1) < 0.3f ? -gamma : gamma);
+      norm.beta.push_back(random.Uniform(0, 0.8f));
+      norm.running_mean.push_back(random.Uniform(-0.3f, 0.3f));
+      norm.running_variance.push_back(random.Uniform(0.5f, 1.5f));
+    }
+  }
+  return norms;
+}
+
 GraphBuilder SmallImageGraph(int64_t channels) {
   GraphBuilder b("small");
   std::string x = b.Input({8, 8, channels}, Scaled(1.0 / 255));
@@ -107,6 +127,34 @@ GraphBuilder SmallImageGraph(int64_t channels) {
   x = b.Node("fc1", "linear", {x}, {{"channels", 12}});
   x = b.Node("relu3", "relu", {x});
   b.Node("fc2", "linear", {x}, {{"channels", 4}});
+  return b;
+}
+
+GraphBuilder NormalizedResidualGraph() {
+  GraphBuilder b("normalized");
+  std::string x = b.Input({6, 6, 2});
+  x = b.Node("stem", "conv2d", {x}, {{"channels", 4}, {"kernel", 3}, {"padding", 1}, {"bias", false}});
+  x = b.Node("norm0", "batch_norm", {x});
+  const std::string skip = b.Node("relu0", "relu", {x});
+  x = b.Node("conv1", "conv2d", {skip}, {{"channels", 4}, {"kernel", 3}, {"padding", 1}, {"bias", false}});
+  x = b.Node("norm1", "batch_norm", {x});
+  x = b.Node("relu1", "relu", {x});
+  x = b.Node("conv2", "conv2d", {x}, {{"channels", 4}, {"kernel", 3}, {"padding", 1}, {"bias", false}});
+  x = b.Node("norm2", "batch_norm", {x});
+  x = b.Node("sum", "add", {x, skip});
+  x = b.Node("relu2", "relu", {x});
+  x = b.Node("conv3", "conv2d", {x}, {{"channels", 6}, {"kernel", 1}, {"bias", false}});
+  x = b.Node("norm3", "batch_norm", {x});
+  x = b.Node("depthwise", "conv2d", {x},
+             {{"channels", 6}, {"kernel", 3}, {"groups", 6}, {"padding", 1}, {"bias", false}});
+  x = b.Node("norm4", "batch_norm", {x});
+  x = b.Node("relu4", "relu", {x});
+  x = b.Node("pool", "average_pool", {x}, {{"kernel", 3}});
+  x = b.Node("flatten", "flatten", {x});
+  x = b.Node("fc", "linear", {x}, {{"channels", 9}, {"bias", false}});
+  x = b.Node("norm5", "batch_norm", {x});
+  x = b.Node("relu5", "relu", {x});
+  b.Node("head", "linear", {x}, {{"channels", 3}});
   return b;
 }
 

@@ -3,11 +3,13 @@
 #define BITGATE_MODELS_DEPLOY_TEST_NETWORKS_H_
 
 #include <cstdint>
+#include <map>
 #include <random>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "models/deploy/fold_batch_norm.h"
 #include "models/deploy/frozen_network.h"
 #include "models/graph/builder.h"
 
@@ -25,6 +27,7 @@ struct TestNetworkOptions {
   std::set<std::string> pruned_layers;  // whole, but with Encoding::kInteger
   std::set<std::string> zero_layers;    // Encoding::kZero
   bool zero_pruned_bias = false;        // as freezing does where a reading layer pads
+  bool sign_bit_apart = false;          // weights have codes of +-(2^bits - 1), as BSQ's
   uint32_t seed = 1;
 };
 
@@ -45,8 +48,17 @@ Fixed MakeTestFixed(int bits, bool is_signed, float range, bool exact);
 // Quantized where QuantizationSites says.
 FrozenNetwork MakeTestNetwork(const Graph& graph, const TestNetworkOptions& options);
 
+// Of every batch norm of the graph, by node index: the first channel's gamma is 0, the second's negative, others
+// random.
+std::map<int, BatchNormValues> MakeTestNorms(const Graph& graph, uint32_t seed);
+
 // 8 x 8 x channels: conv1 (6, 3x3) relu1 pool1 (max 2) conv2 (8, 2x2) relu2 flatten fc1 (12) relu3 fc2 (4).
 GraphBuilder SmallImageGraph(int64_t channels);
+
+// 6 x 6 x 2: stem (4) norm0 relu0, conv1 (4) norm1 relu1 conv2 (4) norm2, their sum, relu2, conv3 (6) norm3
+// whose output is signed, depthwise (6) norm4 relu4 pool (average 3) flatten fc (9) norm5 relu5 head (3). Kernels
+// of 3 with padding.
+GraphBuilder NormalizedResidualGraph();
 
 }  // namespace bitgate
 

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
+#include "models/deploy/fold_batch_norm.h"
 #include "models/deploy/onnx_writer.h"
 #include "models/deploy/prune.h"
 #include "models/deploy/reference_output.h"
@@ -30,8 +31,10 @@ class Table {
  public:
   explicit Table(std::string folder) : folder_(std::move(folder)) {}
 
-  // Images that come near a tie are drawn again, unless the network computes without rounding.
-  void Add(const std::string& name, const FrozenNetwork& network, bool exact) {
+  // Images that come near a tie are drawn again, unless the network computes without rounding. `norms`: of the
+  // network's batch norms, which are folded before it is written.
+  void Add(const std::string& name, const FrozenNetwork& network, bool exact,
+           const std::map<int, BatchNormValues>& norms = {}) {
     TestRandom random(7);
     std::vector<float> inputs, outputs;
     for (int accepted = 0, drawn = 0; accepted < kBatch; ++drawn) {
@@ -41,21 +44,20 @@ class Table {
         value = random.Uniform(-0.2f, 1.0f);
         if (exact) value = std::round(value * 16) / 16;
       }
-      const ReferenceOutput output = RunReference(network, image);
+      const ReferenceOutput output = RunReference(network, image, norms);
       if (!exact && output.tie_distance < kTieDistance) continue;
       inputs.insert(inputs.end(), image.begin(), image.end());
       outputs.insert(outputs.end(), output.values.begin(), output.values.end());
       ++accepted;
     }
-    Write(name, network, exact, inputs, outputs);
+    Write(name, norms.empty() ? network : FoldBatchNorms(network, norms), exact, inputs, outputs);
   }
 
   void Write(const std::string& name, const FrozenNetwork& network, bool exact, const std::vector<float>& inputs,
              const std::vector<float>& outputs) {
-    std::vector<std::string> prune_warnings, warnings;
+    std::vector<std::string> prune_warnings, notes;
     const FrozenNetwork small = RemovePrunedChannels(network, &prune_warnings);
-    WriteOnnx(small, {"1.2.3", "recipe of " + name, {{"test.key", "value"}}}, folder_ + "/" + name + ".onnx",
-              &warnings);
+    WriteOnnx(small, {"1.2.3", "recipe of " + name, {{"test.key", "value"}}}, folder_ + "/" + name + ".onnx", &notes);
     WriteFileAtomically(folder_ + "/" + name + ".input", Bytes(inputs));
     WriteFileAtomically(folder_ + "/" + name + ".output", Bytes(outputs));
     nlohmann::json entry = {{"name", name},
@@ -63,7 +65,7 @@ class Table {
                             {"input_shape", network.graph.input_shape()},
                             {"output_shape", network.graph.shape(network.graph.output())},
                             {"prune_warnings", prune_warnings},
-                            {"warnings", warnings},
+                            {"notes", notes},
                             {"layers", nlohmann::json::object()}};
     for (const auto& [index, layer] : network.layers) {
       entry["layers"][network.graph.node(index).name] = {
@@ -195,6 +197,29 @@ void AddStructures(Table* table) {
   add("padded_zero", PaddedGraph(), 0.5, 7);
 }
 
+// Batch norms folded into BSQ's codes, of nine bits with the sign at most, and into floats.
+void AddFoldedNorms(Table* table) {
+  const Graph graph = NormalizedResidualGraph().Build();
+  for (const int weight_bits : {1, 2, 7, 8, kTestFloat}) {
+    for (const int activation_bits : {4, 8, kTestFloat}) {
+      for (const double pruned : {0.0, 0.2}) {
+        TestNetworkOptions options;
+        options.weight_bits = weight_bits;
+        options.activation_bits = activation_bits;
+        options.sign_bit_apart = weight_bits != kTestFloat;
+        options.pruned = pruned;
+        options.seed = static_cast<uint32_t>(200 + weight_bits * 33 + activation_bits);
+        const std::string name = "norm_w" + BitsName(weight_bits) + "_a" + BitsName(activation_bits);
+        table->Add(pruned > 0 ? "pruned_" + name : name, MakeTestNetwork(graph, options), false,
+                   MakeTestNorms(graph, options.seed));
+      }
+    }
+  }
+  TestNetworkOptions options;
+  options.zero_layers = {"conv2"};
+  table->Add("zero_norm", MakeTestNetwork(graph, options), false, MakeTestNorms(graph, 7));
+}
+
 void AddPrunedLayers(Table* table) {
   const auto add = [&](const std::string& name, const Graph& graph, const std::set<std::string>& pruned,
                        const std::set<std::string>& zero) {
@@ -270,6 +295,7 @@ int main(int argc, char** argv) {
     bitgate::Table table(argv[1]);
     bitgate::AddBitWidths(&table);
     bitgate::AddStructures(&table);
+    bitgate::AddFoldedNorms(&table);
     bitgate::AddPrunedLayers(&table);
     bitgate::AddTies(&table);
     table.Finish();

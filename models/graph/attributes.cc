@@ -41,7 +41,8 @@ void SetOne(const std::string& where, const FieldDescriptor* field, int64_t valu
     case FieldDescriptor::CPPTYPE_INT64:
       return reflection->SetInt64(attributes, field, value);
     default:
-      throw Internal(where, ": expected an integer or a boolean attribute, got ", field->cpp_type_name());
+      throw InvalidArgument(where, ": expected an attribute of integers, got one of type ", field->cpp_type_name(),
+                            ": set it in the text format of graphs");
   }
 }
 

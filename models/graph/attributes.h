@@ -22,8 +22,8 @@ struct AttributeValue {
 };
 using AttributeValues = std::vector<AttributeValue>;
 
-// Throws InvalidArgument (beginning with `where`) if there is no such attribute, it is given twice, or a value does not
-// fit its type.
+// Throws InvalidArgument (beginning with `where`) if there is no such attribute, it is given twice, it is no integer
+// (epsilon and momentum, which only the text format sets), or a value does not fit its type.
 Attributes MakeAttributes(const std::string& where, const AttributeValues& values);
 
 // Names of the attributes that are set, in the order of graph.proto.

@@ -41,6 +41,11 @@ const Node& Graph::node(const std::string& name) const {
   throw NotFound("graph '", this->name(), "': expected a node's name, got '", name, "'");
 }
 
+int Graph::NormBehind(int layer) const {
+  const std::vector<int>& behind = consumers(layer);
+  return behind.size() == 1 && node(behind[0]).kind->traits().is_normalization ? behind[0] : kNoNode;
+}
+
 int Graph::ProducingLayer(int tensor) const {
   while (tensor != kNetworkInput && !IsLayer(tensor)) tensor = node(tensor).inputs[0];
   return tensor;

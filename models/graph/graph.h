@@ -2,8 +2,8 @@
 //
 // A valid graph has a name and 1 to 10000 nodes; names are unique, of letters, digits, '_', '-' and '.'; every node is
 // of a known kind, has the inputs and attributes that its kind wants, fitting shapes, and lies on the way from the
-// network's input to its output; precisions are subsets of 0, 2, 4, 8, 16, 32. Anything else is InvalidArgument with
-// one message:
+// network's input to its output; a batch norm is right behind a conv2d or linear without bias whose output nothing else
+// takes; precisions are subsets of 0, 2, 4, 8, 16, 32. Anything else is InvalidArgument with one message:
 //   graph 'tiny': node 'conv1': attribute kernel: expected at most the padded input [3, 3], got [5, 5]
 #ifndef BITGATE_MODELS_GRAPH_GRAPH_H_
 #define BITGATE_MODELS_GRAPH_GRAPH_H_
@@ -21,6 +21,8 @@ namespace bitgate {
 
 // Where a node index is expected: the network's input.
 inline constexpr int kNetworkInput = -1;
+// Where a node index is expected: there is none.
+inline constexpr int kNoNode = -2;
 
 struct Node {
   int index;  // position in Graph::nodes()
@@ -60,8 +62,11 @@ class Graph {
   // Indices of the nodes that take this node's (or the network input's) output, each once, ascending.
   const std::vector<int>& consumers(int tensor) const { return consumers_.at(tensor + 1); }
 
+  // The batch norm right behind a node, or kNoNode. Only a conv2d or linear has one, and it alone takes its output.
+  int NormBehind(int layer) const;
+
   // Kinds with keeps_channels only hand on the channels of one tensor; a *layer* is a node of another kind (conv2d,
-  // linear, add).
+  // linear, add, pad_channels).
   bool IsLayer(int index) const { return !node(index).kind->traits().keeps_channels; }
   // The layer whose channels `tensor` carries: itself if it is one, else the nearest before, or kNetworkInput.
   int ProducingLayer(int tensor) const;

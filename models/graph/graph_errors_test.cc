@@ -85,8 +85,8 @@ TEST(GraphErrors, Preprocessing) {
 
 TEST(GraphErrors, KindsAndInputs) {
   EXPECT_EQ(MessageOfNode("conv", ""),
-            "file: graph 'g': node 'n': kind: expected one of add, average_pool, conv2d, flatten, linear, max_pool, "
-            "relu, got 'conv'");
+            "file: graph 'g': node 'n': kind: expected one of add, average_pool, batch_norm, conv2d, flatten, linear, "
+            "max_pool, pad_channels, relu, got 'conv'");
   EXPECT_EQ(MessageOfNode("add", ""), "file: graph 'g': node 'n': input: expected 2 for kind add, got 1");
   EXPECT_EQ(MessageOfNode("relu", "input: 'input'"),
             "file: graph 'g': node 'n': input: expected 1 for kind relu, got 2");
@@ -167,6 +167,56 @@ TEST(GraphErrors, ConvolutionAttributes) {
   }
 }
 
+TEST(GraphErrors, BatchNormAttributes) {
+  const auto message = [](const std::string& attributes) {
+    return MessageOfNode("batch_norm", "attributes { " + attributes + " }");
+  };
+  const std::string epsilon = "file: graph 'g': node 'n': attribute epsilon: expected a number above 0, got ";
+  EXPECT_EQ(message("epsilon: 0"), epsilon + "0");
+  EXPECT_EQ(message("epsilon: -1e-5"), epsilon + "-1e-05");
+  EXPECT_EQ(message("epsilon: nan"), epsilon + "nan");
+  EXPECT_EQ(message("epsilon: inf"), epsilon + "inf");
+  EXPECT_EQ(message("epsilon: 1e-60"), epsilon + "1e-60");  // 0 as a float32
+  const std::string momentum = "file: graph 'g': node 'n': attribute momentum: expected a number in [0, 1], got ";
+  EXPECT_EQ(message("momentum: -0.1"), momentum + "-0.1");
+  EXPECT_EQ(message("momentum: 1.5"), momentum + "1.5");
+  EXPECT_EQ(message("momentum: nan"), momentum + "nan");
+  EXPECT_EQ(message("channels: 4"),
+            "file: graph 'g': node 'n': attributes: expected only epsilon, momentum, got 'channels'");
+}
+
+TEST(GraphErrors, PlaceOfABatchNorm) {
+  const std::string conv =
+      "node { name: 'conv' kind: 'conv2d' input: 'input' attributes { channels: 2 kernel: 3 bias: false } }";
+  const std::string norm = "node { name: 'bn' kind: 'batch_norm' input: 'conv' }";
+  const std::string where = "file: graph 'g': node 'bn': input: expected ";
+  EXPECT_EQ(MessageOfNodes(conv + norm), "no error");
+  EXPECT_EQ(MessageOfNodes("node { name: 'bn' kind: 'batch_norm' input: 'input' }"),
+            where + "a conv2d or linear, got the network's input");
+  EXPECT_EQ(MessageOfNodes(conv + "node { name: 'relu' kind: 'relu' input: 'conv' }"
+                                  "node { name: 'bn' kind: 'batch_norm' input: 'relu' }"),
+            where + "a conv2d or linear, got 'relu' of kind relu");
+  EXPECT_EQ(MessageOfNodes(conv + norm + "node { name: 'again' kind: 'batch_norm' input: 'bn' }"),
+            "file: graph 'g': node 'again': input: expected a conv2d or linear, got 'bn' of kind batch_norm");
+  EXPECT_EQ(MessageOfNodes(conv + norm + "node { name: 'sum' kind: 'add' input: 'conv' input: 'bn' }"),
+            where + "a layer whose output nothing else takes, got 'conv'");
+  EXPECT_EQ(MessageOfNodes("output: 'conv'" + conv + norm),
+            where + "a layer whose output nothing else takes, got 'conv'");
+  EXPECT_EQ(
+      MessageOfNodes("node { name: 'conv' kind: 'conv2d' input: 'input' attributes { channels: 2 kernel: 3 } }" + norm),
+      where + "a layer with bias: false (the shift beta is one), got 'conv'");
+}
+
+TEST(GraphErrors, PadChannels) {
+  EXPECT_EQ(MessageOfNode("pad_channels", ""),
+            "file: graph 'g': node 'n': attribute channels: expected a value, got none");
+  EXPECT_EQ(MessageOfNode("pad_channels", "attributes { channels: 3 }"),
+            "file: graph 'g': node 'n': attribute channels: expected at least the input's 4, got 3");
+  EXPECT_EQ(MessageOfNode("pad_channels", "attributes { channels: 1000000000 }"),
+            "file: graph 'g': node 'n': attribute channels: expected at most 2147483647 elements, got [6, 6, "
+            "1000000000]");
+}
+
 TEST(GraphErrors, Shapes) {
   EXPECT_EQ(MessageOfNode("linear", "attributes { channels: 2 }"),
             "file: graph 'g': node 'n': input: expected [features] (put a flatten node before), got [6, 6, 4]");
@@ -221,9 +271,14 @@ TEST(GraphErrors, Builder) {
     }
     return "no error";
   };
-  EXPECT_EQ(message({{"kernels", 3}}),
-            "graph 'g': node 'n': attributes: expected one of channels, kernel, stride, padding, groups, bias, got "
-            "'kernels'");
+  EXPECT_EQ(
+      message({{"kernels", 3}}),
+      "graph 'g': node 'n': attributes: expected one of channels, kernel, stride, padding, groups, bias, epsilon, "
+      "momentum, got 'kernels'");
+  EXPECT_EQ(
+      message({{"momentum", 1}}),
+      "graph 'g': node 'n': attribute momentum: expected an attribute of integers, got one of type double: set it "
+      "in the text format of graphs");
   EXPECT_EQ(message({{"kernel", 3}, {"kernel", 5}}), "graph 'g': node 'n': attribute kernel: expected once, got twice");
   EXPECT_EQ(message({{"channels", {3, 5}}}), "graph 'g': node 'n': attribute channels: expected one value, got 2");
   EXPECT_EQ(message({{"bias", 2}}), "graph 'g': node 'n': attribute bias: expected a value between 0 and 1, got 2");

@@ -111,6 +111,23 @@ TEST(Graph, KnowsConsumersAndProducers) {
   EXPECT_THROW(graph.node("nothing"), Error);
 }
 
+TEST(Graph, KnowsBatchNorms) {
+  const Graph graph = BatchNormGraph().Build();
+  const auto index = [&](const std::string& name) { return graph.node(name).index; };
+  EXPECT_EQ(graph.NormBehind(index("conv1")), index("bn1"));
+  EXPECT_EQ(graph.NormBehind(index("fc1")), index("bn4"));
+  for (const char* name : {"bn1", "relu1", "sum", "fc2"}) EXPECT_EQ(graph.NormBehind(index(name)), kNoNode) << name;
+  EXPECT_EQ(graph.ProducingLayer(index("relu1")), index("conv1"));
+  EXPECT_EQ(graph.ConsumingLayers(index("conv1")), (std::vector<int>{index("conv2"), index("sum")}));
+  const Graph text = Graph::FromText(
+      "name: 'g' input { shape: 4 } node { name: 'fc' kind: 'linear' input: 'input' attributes { channels: 2 bias: "
+      "false } } node { name: 'bn' kind: 'batch_norm' input: 'fc' attributes { epsilon: 1e-3 momentum: 0 } }",
+      "file");
+  EXPECT_EQ(text.node("bn").attributes.epsilon(), 1e-3);
+  EXPECT_EQ(text.node("bn").attributes.momentum(), 0);
+  EXPECT_EQ(Graph::FromText(text.ToText(), "again").ToText(), text.ToText());
+}
+
 TEST(Graph, ANodeMayTakeATensorTwice) {
   GraphBuilder b("twice");
   const std::string x = b.Input({4});

@@ -72,6 +72,7 @@ Graph GraphValidator::Build() {
       graph.consumers_[input + 1].push_back(node.index);
     }
   }
+  CheckNorms(graph);
   CheckAllUsed(graph);
   return graph;
 }
@@ -203,13 +204,33 @@ Node GraphValidator::MakeNode(const Graph& graph, int position) const {
     node.weight = proto.weight();
   }
   if (proto.has_output()) {
-    if (traits.keeps_channels && !traits.is_nonlinearity) {
+    if (traits.keeps_channels && !traits.is_nonlinearity && !traits.is_normalization) {
       throw InvalidArgument(where, ": output: expected none for kind ", proto.kind(), ", got one");
     }
     CheckPrecision(where + ": output", proto.output(), Role::kActivation);
     node.output = proto.output();
   }
   return node;
+}
+
+void GraphValidator::CheckNorms(const Graph& graph) const {
+  for (const Node& node : graph.nodes()) {
+    if (!node.kind->traits().is_normalization) continue;
+    const std::string where = Where() + ": node '" + node.name + "': input: ";
+    const int input = node.inputs[0];
+    if (input == kNetworkInput || !graph.node(input).kind->traits().has_weight) {
+      std::string got = "the network's input";
+      if (input != kNetworkInput) got = "'" + graph.node(input).name + "' of kind " + graph.node(input).kind->name();
+      throw InvalidArgument(where, "expected a conv2d or linear, got ", got);
+    }
+    const Node& layer = graph.node(input);
+    if (graph.consumers(input).size() > 1 || graph.output() == input) {
+      throw InvalidArgument(where, "expected a layer whose output nothing else takes, got '", layer.name, "'");
+    }
+    if (layer.attributes.bias()) {
+      throw InvalidArgument(where, "expected a layer with bias: false (the shift beta is one), got '", layer.name, "'");
+    }
+  }
 }
 
 void GraphValidator::CheckAllUsed(const Graph& graph) const {

@@ -31,6 +31,7 @@ class GraphValidator {
   std::string DescribeCycle(const std::vector<bool>& placed) const;
   int OutputPosition() const;
   Node MakeNode(const Graph& graph, int position) const;
+  void CheckNorms(const Graph& graph) const;
   void CheckAllUsed(const Graph& graph) const;
 
   const GraphProto& proto_;

@@ -6,6 +6,8 @@
 #define BITGATE_MODELS_GRAPH_LAYER_KIND_H_
 
 #include <cstdint>
+#include <limits>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,9 +20,12 @@ namespace bitgate {
 
 // A parameter of a layer, called <node>/<suffix>.
 struct ParameterSpec {
-  std::string suffix;  // "weight" or "bias"
+  std::string suffix;  // "weight", "bias", ...
   Dims shape;          // convolution OHWI [out, kernel height, kernel width, in / groups]; linear [out, in]; bias [out]
   int64_t fan_in;      // inputs that one output sums over
+  std::optional<float> initial = {};                    // absent: drawn at random, by fan_in
+  bool learned = true;                                  // false: state that training keeps, running statistics
+  float low = -std::numeric_limits<float>::infinity();  // the least value it may have
 };
 
 // What a kind sees of its node.
@@ -45,6 +50,8 @@ struct LayerTraits {
   bool has_weight = false;       // parameter "weight", whose first dimension is the output channels
   bool is_nonlinearity = false;  // absorbed by the layer it directly follows: the activation is quantized after it
   bool is_nonnegative = false;   // the output has no negative values whatever the input
+  // One gain and one shift a channel, right behind a layer with a weight that nothing else reads and that has no bias.
+  bool is_normalization = false;
   // One input; output channel c (after flatten: c modulo channels) comes from input channel c.
   bool keeps_channels = false;
 };

@@ -9,11 +9,14 @@
 namespace bitgate {
 namespace {
 
-// The node after which a layer's output is quantized.
-int ActivationNode(const Graph& graph, int layer) {
-  const std::vector<int>& consumers = graph.consumers(layer);
-  if (consumers.size() == 1 && graph.node(consumers[0]).kind->traits().is_nonlinearity) return consumers[0];
-  return layer;
+// A layer with what it absorbs: the batch norm behind it, and the nonlinearity behind that. Its output is quantized
+// after the last.
+std::vector<int> WithAbsorbed(const Graph& graph, int layer) {
+  std::vector<int> nodes = {layer};
+  if (const int norm = graph.NormBehind(layer); norm != kNoNode) nodes.push_back(norm);
+  const std::vector<int>& behind = graph.consumers(nodes.back());
+  if (behind.size() == 1 && graph.node(behind[0]).kind->traits().is_nonlinearity) nodes.push_back(behind[0]);
+  return nodes;
 }
 
 double ConsumingMacs(const Graph& graph, int layer) {
@@ -60,19 +63,25 @@ std::optional<Site> WeightSite(const Graph& graph, const Node& node, bool is_las
               bits};
 }
 
-const TensorPrecision& OutputPrecision(const Graph& graph, const Node& layer, const Node& node) {
-  if (layer.output && node.output && layer.index != node.index) {
-    throw InvalidArgument("graph '", graph.name(), "': node '", node.name,
-                          "': output: expected a precision here or at '", layer.name, "', got both");
+const TensorPrecision& OutputPrecision(const Graph& graph, const std::vector<int>& absorbed) {
+  const Node* said = nullptr;
+  for (const int index : absorbed) {
+    const Node& node = graph.node(index);
+    if (!node.output) continue;
+    if (said != nullptr) {
+      throw InvalidArgument("graph '", graph.name(), "': node '", node.name,
+                            "': output: expected a precision here or at '", said->name, "', got both");
+    }
+    said = &node;
   }
-  if (node.output) return *node.output;
-  return layer.output ? *layer.output : graph.proto().default_output();
+  return said != nullptr ? *said->output : graph.proto().default_output();
 }
 
 std::optional<Site> ActivationSite(const Graph& graph, const Node& layer) {
   const double macs = ConsumingMacs(graph, layer.index);
-  const Node& node = graph.node(ActivationNode(graph, layer.index));
-  const TensorPrecision& precision = OutputPrecision(graph, layer, node);
+  const std::vector<int> absorbed = WithAbsorbed(graph, layer.index);
+  const Node& node = graph.node(absorbed.back());
+  const TensorPrecision& precision = OutputPrecision(graph, absorbed);
   if (macs == 0 || precision.leave_float()) return std::nullopt;
   return Site{layer.name + "/output",
               Role::kActivation,
@@ -90,7 +99,9 @@ std::optional<Site> ActivationSite(const Graph& graph, const Node& layer) {
 void CheckPrecisionsRead(const Graph& graph, const std::vector<Site>& sites) {
   std::set<int> read;
   for (const Site& site : sites) {
-    if (site.role == Role::kActivation) read.insert({site.node, site.layer});
+    if (site.role != Role::kActivation) continue;
+    const std::vector<int> absorbed = WithAbsorbed(graph, site.layer);
+    read.insert(absorbed.begin(), absorbed.end());
   }
   for (const Node& node : graph.nodes()) {
     if (!node.output || node.output->leave_float() || read.count(node.index) > 0) continue;

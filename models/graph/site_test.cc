@@ -191,6 +191,78 @@ TEST(QuantizationSites, PrecisionMayStandAtTheRelu) {
   EXPECT_EQ(SiteNames(graph), (std::vector<std::string>{"conv1/weight", "conv1/output", "conv2/weight", "fc/weight"}));
 }
 
+TEST(QuantizationSites, AreBehindBatchNormAndRelu) {
+  const Graph graph = BatchNormGraph().Build();
+  EXPECT_EQ(SiteNames(graph),
+            (std::vector<std::string>{"conv1/weight", "conv1/output", "conv2/weight", "conv2/output", "conv3/weight",
+                                      "sum/output", "fc1/weight", "fc1/output", "fc2/weight"}));
+  const Site conv1 = FindSite(graph, "conv1/output");
+  EXPECT_EQ(conv1.node, graph.node("relu1").index);
+  EXPECT_EQ(conv1.layer, graph.node("conv1").index);
+  EXPECT_TRUE(conv1.nonnegative);
+  EXPECT_EQ(conv1.macs, 9216);
+  EXPECT_EQ(FindSite(graph, "fc1/output").node, graph.node("relu4").index);
+  EXPECT_EQ(FindSite(graph, "conv1/weight").node, graph.node("conv1").index);
+}
+
+// fc1 bn1 relu1 fc2 bn2 fc3, with a hook after each node for its precision.
+template <class Edit>
+Graph WithBatchNorms(Edit edit) {
+  GraphBuilder b("normalized");
+  std::string x = b.Input({4});
+  const auto add = [&](const std::string& name, const std::string& kind, const AttributeValues& attributes) {
+    x = b.Node(name, kind, {x}, attributes);
+    edit(name, b);
+  };
+  add("fc1", "linear", {{"channels", 4}, {"bias", false}});
+  add("bn1", "batch_norm", {});
+  add("relu1", "relu", {});
+  add("fc2", "linear", {{"channels", 4}, {"bias", false}});
+  add("bn2", "batch_norm", {});
+  add("fc3", "linear", {{"channels", 3}});
+  return b.Build();
+}
+
+TEST(QuantizationSites, WithoutAReluAreBehindTheBatchNorm) {
+  const Graph graph = WithBatchNorms(Nothing);
+  const Site site = FindSite(graph, "fc2/output");
+  EXPECT_EQ(site.node, graph.node("bn2").index);
+  EXPECT_FALSE(site.nonnegative);
+  EXPECT_FALSE(FindSite(graph, "fc3/weight").prunable);
+  EXPECT_TRUE(FindSite(graph, "fc2/weight").prunable);
+}
+
+TEST(QuantizationSites, PrecisionMayStandAtLayerBatchNormOrRelu) {
+  for (const std::string place : {"fc1", "bn1", "relu1"}) {
+    const Graph graph = WithBatchNorms([&](const std::string& name, GraphBuilder& b) {
+      if (name == place) b.output().add_allowed_bits(8);
+    });
+    EXPECT_EQ(FindSite(graph, "fc1/output").allowed_bits, (std::vector<int>{8})) << place;
+  }
+  const auto message = [](const std::string& one, const std::string& other) {
+    return MessageOf(WithBatchNorms([&](const std::string& name, GraphBuilder& b) {
+      if (name == one || name == other) b.output().add_allowed_bits(8);
+    }));
+  };
+  const std::string here = "output: expected a precision here or at ";
+  EXPECT_EQ(message("fc1", "bn1"), "graph 'normalized': node 'bn1': " + here + "'fc1', got both");
+  EXPECT_EQ(message("bn1", "relu1"), "graph 'normalized': node 'relu1': " + here + "'bn1', got both");
+  EXPECT_EQ(message("fc1", "relu1"), "graph 'normalized': node 'relu1': " + here + "'fc1', got both");
+}
+
+TEST(QuantizationSites, APaddedShortcutIsNotQuantizedApart) {
+  GraphBuilder b("padded");
+  const std::string x = b.Node("relu", "relu", {b.Node("conv1", "conv2d", {b.Input({8, 8, 3})}, kConv)});
+  const std::string narrow = b.Node("conv2", "conv2d", {x}, {{"channels", 6}, {"kernel", 1}, {"stride", 2}});
+  const std::string pixels = b.Node("subsample", "max_pool", {x}, {{"kernel", 1}, {"stride", 2}});
+  const std::string past = b.Node("pad", "pad_channels", {pixels}, {{"channels", 6}});
+  b.Node("conv3", "conv2d", {b.Node("sum", "add", {narrow, past})}, kConv);
+  const Graph graph = b.Build();
+  EXPECT_EQ(SiteNames(graph),
+            (std::vector<std::string>{"conv1/weight", "conv1/output", "conv2/weight", "sum/output", "conv3/weight"}));
+  EXPECT_EQ(FindSite(graph, "conv1/output").node, graph.node("relu").index);
+}
+
 TEST(QuantizationSites, PrecisionsThatNothingReadsAreErrors) {
   EXPECT_EQ(MessageOf(Sequential([](const std::string& name, GraphBuilder& b) {
               if (name == "conv1" || name == "relu1") b.output().add_allowed_bits(8);

@@ -154,6 +154,56 @@ void CheckRange(const char* name, int64_t value, int64_t low, int64_t high) {
   }
 }
 
+// Without network.leave_float.
+Graph BuildWholeGraph(const Config& config) {
+  const NetworkConfig& network = config.network();
+  if (network.has_zoo() + network.has_graph_file() + network.has_graph() != 1) {
+    throw InvalidArgument("network: expected exactly one of zoo, graph_file and graph, got ",
+                          network.has_zoo() + network.has_graph_file() + network.has_graph(), " of them");
+  }
+  if (network.has_graph()) return Graph::FromProto(network.graph());
+  if (network.has_graph_file()) {
+    throw InvalidArgument("network: expected graph_file to be read already, got ", network.graph_file());
+  }
+  try {
+    return zoo::Build(network.zoo());
+  } catch (const Error& error) {
+    throw InvalidArgument("network.zoo: ", error.what());
+  }
+}
+
+Graph WithFloatLayers(const Graph& graph, const NetworkConfig& network) {
+  GraphProto proto = graph.proto();
+  std::string unknown, weightless;
+  for (const std::string& name : network.leave_float()) {
+    const auto& nodes = graph.nodes();
+    const auto found = std::find_if(nodes.begin(), nodes.end(), [&](const Node& node) { return node.name == name; });
+    if (found == nodes.end()) {
+      unknown += (unknown.empty() ? "" : ", ") + name;
+    } else if (!found->kind->traits().has_weight) {
+      weightless += (weightless.empty() ? "" : ", ") + name;
+    } else {
+      TensorPrecision* precision = proto.mutable_node(found->index)->mutable_weight();
+      precision->clear_allowed_bits();
+      precision->set_leave_float(true);
+    }
+  }
+  if (unknown.empty() && weightless.empty()) return Graph::FromProto(proto);
+  throw InvalidArgument("network.leave_float: expected names of nodes with a weight in network '", graph.name(),
+                        "', got ", unknown.empty() ? "" : "no node's: " + unknown,
+                        unknown.empty() || weightless.empty() ? "" : "; ",
+                        weightless.empty() ? "" : "nodes without: " + weightless);
+}
+
+void CheckRequantizing(const Config& config) {
+  const int64_t every = config.training().requantize_every(), epochs = config.training().epochs();
+  if (every >= 1 && every <= epochs) return;
+  if (!MakeMethod(BuildGraph(config), config.quantizer())->adjusts()) return;
+  throw InvalidArgument("training.requantize_every: expected 1 to the ", epochs,
+                        " epochs of training with quantizer.method ", config.quantizer().method(),
+                        " (more would never re-quantize), got ", every);
+}
+
 AugmentationOptions MakeAugmentation(const AugmentationConfig& config) { return {config.pad(), config.flip()}; }
 
 void CheckAugmentation(const AugmentationOptions& augmentation, const Dims& input) {
@@ -218,20 +268,8 @@ std::vector<std::string> SettingNames() {
 }
 
 Graph BuildGraph(const Config& config) {
-  const NetworkConfig& network = config.network();
-  if (network.has_zoo() + network.has_graph_file() + network.has_graph() != 1) {
-    throw InvalidArgument("network: expected exactly one of zoo, graph_file and graph, got ",
-                          network.has_zoo() + network.has_graph_file() + network.has_graph(), " of them");
-  }
-  if (network.has_graph()) return Graph::FromProto(network.graph());
-  if (network.has_graph_file()) {
-    throw InvalidArgument("network: expected graph_file to be read already, got ", network.graph_file());
-  }
-  try {
-    return zoo::Build(network.zoo());
-  } catch (const Error& error) {
-    throw InvalidArgument("network.zoo: ", error.what());
-  }
+  const Graph graph = BuildWholeGraph(config);
+  return config.network().leave_float().empty() ? graph : WithFloatLayers(graph, config.network());
 }
 
 TrainerOptions MakeTrainerOptions(const Config& config) {
@@ -240,6 +278,7 @@ TrainerOptions MakeTrainerOptions(const Config& config) {
   options.seed = config.training().seed();
   options.augmentation = MakeAugmentation(config.training().augmentation());
   options.evaluation_batch_size = config.evaluation().batch_size();
+  options.requantize_every = config.training().requantize_every();
   options.gates.epochs = config.training().epochs();
   options.gates.weights = MakeGroup(config.training().weights());
   options.gates.gates = MakeGroup(config.training().gates());
@@ -280,13 +319,17 @@ void Check(const Config& config) {
   CheckEpochs(config);
 }
 
-void CheckEpochs(const Config& config) { CheckRange("training.epochs", config.training().epochs(), 1, 1000000); }
+void CheckEpochs(const Config& config) {
+  CheckRange("training.epochs", config.training().epochs(), 1, 1000000);
+  CheckRequantizing(config);
+}
 
 void CheckButEpochs(const Config& config) {
   const Graph graph = BuildGraph(config);
   MakeMethod(graph, config.quantizer());
   const TrainerOptions options = MakeTrainerOptions(config);
   if (options.gates.epochs != 0) CheckEpochs(config);
+  CheckRange("training.requantize_every", options.requantize_every, 0, 1000000);
   CheckRange("training.batch_size", options.batch_size, 1, 1 << 20);
   CheckAugmentation(MakeAugmentation(config.training().augmentation()), graph.input_shape());
   CheckRange("fine_tune.epochs", options.fine_tune.epochs, 0, 1000000);

@@ -31,8 +31,9 @@ void Apply(const Setting& setting, Config* config);
 // Every path that Apply takes.
 std::vector<std::string> SettingNames();
 
-// Builds the network that the configuration names. graph_file must have been replaced by `graph` (recipes.h). Throws
-// InvalidArgument (also for a network that is not in the zoo) and what Graph throws.
+// Builds the network that the configuration names, the weights of network.leave_float left in float. graph_file must
+// have been replaced by `graph` (recipes.h). Throws InvalidArgument (also for a network that is not in the zoo, and
+// listing the names in leave_float that are no node with a weight) and what Graph throws.
 Graph BuildGraph(const Config& config);
 
 TrainerOptions MakeTrainerOptions(const Config& config);

@@ -3,6 +3,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "models/jobs/recipes.h"
+#include "models/zoo/zoo.h"
 #include "runtime/base/error.h"
 #include "runtime/base/file.h"
 
@@ -109,6 +110,49 @@ TEST(ConfigTest, CheckNamesWhatIsOutOfRange) {
               AllOf(HasSubstr("network.zoo"), HasSubstr("lenet5")));
   EXPECT_THAT(check("quantizer.method", "bayes"), HasSubstr("bayesian_bits"));
   EXPECT_THAT(MessageOf([] { Check(Config()); }), HasSubstr("exactly one of zoo, graph_file and graph"));
+}
+
+TEST(ConfigTest, RequantizingFitsIntoTheEpochs) {
+  const auto check = [](const std::string& method, int64_t epochs, const std::string& every) {
+    Config config = LoadRecipe("lenet5_float");
+    config.mutable_quantizer()->set_method(method);
+    config.mutable_training()->set_epochs(epochs);
+    if (!every.empty()) Apply({"training.requantize_every", every, "--every"}, &config);
+    return MessageOf([&] { CheckButEpochs(config); });
+  };
+  const std::string kExpected =
+      "training.requantize_every: expected 1 to the 30 epochs of training with "
+      "quantizer.method bsq (more would never re-quantize), got ";
+  EXPECT_EQ(check("bsq", 30, ""), kExpected + "0");
+  EXPECT_EQ(check("bsq", 30, "31"), kExpected + "31");
+  EXPECT_EQ(check("bsq", 30, "-1"), kExpected + "-1");
+  for (const std::string every : {"1", "30"}) EXPECT_EQ(check("bsq", 30, every), "(nothing was thrown)");
+  EXPECT_EQ(check("bsq", 0, ""), "(nothing was thrown)");  // of a network that is not trained yet
+  EXPECT_EQ(check("float", 30, ""), "(nothing was thrown)");
+  EXPECT_THAT(check("float", 30, "-1"), HasSubstr("training.requantize_every: expected a whole number from 0"));
+  EXPECT_EQ(MakeTrainerOptions(Set("training.requantize_every", "5")).requantize_every, 5);
+}
+
+TEST(ConfigTest, LeavesLayersInFloat) {
+  Config config = ParseConfig("network { zoo: 'lenet5' leave_float: ['conv1', 'fc2'] }", "r");
+  const Graph whole = zoo::Build("lenet5"), graph = BuildGraph(config);
+  for (const Node& node : graph.nodes()) {
+    const bool left = node.name == "conv1" || node.name == "fc2";
+    EXPECT_EQ(node.weight && node.weight->leave_float(), left) << node.name;
+    EXPECT_EQ(node.output.has_value(), whole.node(node.index).output.has_value()) << node.name;
+  }
+  EXPECT_EQ(BuildGraph(ParseConfig(ToText(config), "text")).ToText(), graph.ToText());
+  *config.mutable_network()->mutable_graph() = graph.proto();  // and of a graph, where it changes nothing twice
+  config.mutable_network()->clear_zoo();
+  EXPECT_EQ(BuildGraph(config).ToText(), graph.ToText());
+
+  config.mutable_network()->add_leave_float("relu1");
+  config.mutable_network()->add_leave_float("conv9");
+  config.mutable_network()->add_leave_float("fc");
+  EXPECT_THAT(
+      MessageOf([&] { Check(config); }),
+      HasSubstr("network.leave_float: expected names of nodes with a weight in network 'lenet5', got no node's: "
+                "conv9, fc; nodes without: relu1"));
 }
 
 TEST(RecipesTest, EveryBuiltInRecipeIsSoundAndSaysWhatItIs) {

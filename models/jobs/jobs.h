@@ -12,10 +12,12 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "models/jobs/config.h"
 #include "models/jobs/model.h"
 #include "models/jobs/training.h"
+#include "models/jobs/weights.h"
 #include "models/quantized/bit_report.h"
 #include "models/train/evaluate.h"
 
@@ -28,12 +30,16 @@ struct TrainOptions {
   Machine machine;
   std::string output;  // last checkpoint; best and log go beside it: BestPath, LogPath
   Existing existing = Existing::kRefuse;
+  // Float weights to begin with instead of random ones, as LoadFloatWeights takes them; "": none. Not with kResume. The
+  // checkpoint does not tell of it.
+  std::string weights;
+  std::function<void(const std::vector<LoadedWeight>&)> weights_loaded;  // told before training begins
 };
 
-// Throws InvalidArgument for a configuration or data that is wrong or does not fit; Cancelled when a callback stopped
-// it, with a checkpoint that kResume goes on from; FailedPrecondition for a loss that is not finite; Unavailable while
-// another run, in whatever process, writes `output`. The log's lines get "seconds" and "images_per_second"; a run that
-// has not finished an epoch leaves no log.
+// Throws InvalidArgument for a configuration or data that is wrong or does not fit; what LoadFloatWeights throws;
+// Cancelled when a callback stopped it, with a checkpoint that kResume goes on from; FailedPrecondition for a loss that
+// is not finite; Unavailable while another run, in whatever process, writes `output`. The log's lines get "seconds" and
+// "images_per_second"; a run that has not finished an epoch leaves no log.
 TrainResult Train(const TrainOptions& options, const TrainerCallbacks& callbacks = {});
 
 struct FineTuneOptions {
@@ -51,8 +57,12 @@ struct FineTuneOptions {
 // checkpoint that is not frozen.
 TrainResult FineTune(const FineTuneOptions& options, const TrainerCallbacks& callbacks = {});
 
+// What is evaluated is either a checkpoint, or the network of a configuration with float weights and without
+// quantizers.
 struct EvaluateOptions {
   std::string checkpoint;
+  std::optional<Config> config;
+  std::string weights;  // as LoadFloatWeights takes them
   Data data;
   Machine machine;
   int64_t batch_size = 0;                        // 0: the configuration's
@@ -65,9 +75,10 @@ struct EvaluateResult {
   EvaluationResult evaluation;
   BitReport bits;
   bool frozen = false;
+  std::vector<LoadedWeight> weights;  // of float weights
 };
 
-// The test set.
+// The test set. Throws InvalidArgument unless the options have one of the two; what LoadFloatWeights throws.
 EvaluateResult Evaluate(const EvaluateOptions& options);
 
 struct FreezeOptions {
@@ -84,11 +95,14 @@ struct FreezeResult {
 FreezeResult Freeze(const FreezeOptions& options);
 
 struct ExportOptions {
-  std::string checkpoint, onnx;
+  std::string checkpoint;
+  std::string onnx;     // "": none
+  std::string weights;  // float weights with PyTorch's names and layouts, see WriteFloatWeights; "": none
   Machine machine;
 };
 
-// Throws FailedPrecondition for a checkpoint that is not frozen.
+// Throws InvalidArgument unless something is to be written; FailedPrecondition for ONNX of a checkpoint that is not
+// frozen.
 ExportResult Export(const ExportOptions& options);
 
 struct BitsResult {

@@ -27,6 +27,7 @@ void CheckParametersFit(const Checkpoint& checkpoint, const Graph& graph) {
   double declared = 0;
   for (const Node& node : graph.nodes()) {
     for (const ParameterSpec& parameter : node.spec.parameters) {
+      if (node.kind->traits().is_normalization) continue;  // freezing may have folded it
       double elements = 1;
       for (int64_t dimension : parameter.shape) elements *= static_cast<double>(dimension);
       declared += elements;
@@ -46,6 +47,8 @@ Shape BatchShape(int64_t images, const Dims& image) {
   shape.insert(shape.end(), image.begin(), image.end());
   return Shape(shape);
 }
+
+int64_t CountOf(const Tensor& images) { return images.defined() && images.shape().rank() > 0 ? images.shape()[0] : 0; }
 
 // As a Preprocessor counts: what is not [height, width, channels] is one pixel of as many values.
 ImageShape ImageShapeOf(const Dims& input) {
@@ -105,7 +108,7 @@ std::unique_ptr<Model> Model::Clone() {
 }
 
 void Model::set_config(const Config& config) {
-  if (BuildGraph(config).ToText() != network_->graph().ToText()) {
+  if (BuildGraph(config).ToText() != network_->source().ToText()) {
     throw InvalidArgument(name_, ": expected a configuration of its own network, got one of another");
   }
   Config before, after;
@@ -122,7 +125,35 @@ void Model::set_config(const Config& config) {
 
 BitReport Model::Bits() { return MakeBitReport(network_->graph(), network_->States()); }
 
+AdjustReport Model::Requantize() {
+  RequireLearning("requantizing");
+  return network_->method().adjusts() ? network_->Adjust() : AdjustReport{};
+}
+
+void Model::Calibrate(const Tensor& images, const std::function<bool(int64_t images)>& progress) {
+  RequireLearning("calibration");
+  if (images.defined() && images.shape().rank() > 0 && CountOf(images) == 0) {
+    throw InvalidArgument(name_, ": calibration expects at least one image, got none");
+  }
+  Method& method = network_->method();
+  method.BeginCalibration();
+  const auto note = [&](const Tensor& batch, int64_t, int64_t) {
+    if (method.calibrates()) network_->Forward(batch, Mode::kCalibrate);
+  };
+  try {
+    InBatches("calibrate", images, note, progress);
+  } catch (...) {
+    method.BeginCalibration();
+    throw;
+  }
+}
+
 FreezeReport Model::Freeze() { return network_->Freeze(); }
+
+void Model::RequireLearning(const std::string& verb) {
+  if (!network_->frozen()) return;
+  throw FailedPrecondition(name_, ": ", verb, " expects a model whose bits still learn, got one that is frozen");
+}
 
 void Model::RequireFrozen(const std::string& verb) {
   if (network_->frozen()) return;
@@ -140,7 +171,7 @@ ExportResult Model::ExportOnnx(const std::string& path) {
   metadata.producer_version = kVersion;
   metadata.recipe = configuration_;
   const FrozenNetwork frozen = RemovePrunedChannels(ReadFrozenNetwork(*network_), &result.warnings);
-  WriteOnnx(frozen, metadata, path, &result.warnings);
+  WriteOnnx(frozen, metadata, path, &result.notes);
   result.bits = Bits();
   return result;
 }
@@ -152,7 +183,7 @@ EvaluationResult Model::Evaluate(const Data& data, EvaluationOptions options) {
 
 Tensor Model::Preprocessed(const Tensor& images) {
   const Dims& input = network_->graph().input_shape();
-  const int64_t count = images.defined() && images.shape().rank() > 0 ? images.shape()[0] : 0;
+  const int64_t count = CountOf(images);
   if (!images.defined() || images.shape() != BatchShape(count, input)) {
     throw InvalidArgument(name_, ": expected images of shape [n, ...", DimsText(input), "], got ",
                           images.defined() ? images.shape() : Shape());
@@ -176,20 +207,27 @@ Tensor Model::Preprocessed(const Tensor& images) {
   return on_cpu ? result : FromHost(*context_, staged, images.shape());
 }
 
-Tensor Model::Logits(const Tensor& images, const std::function<bool(int64_t images)>& progress) {
-  const Dims& output = network_->graph().shape(network_->graph().output());
-  const int64_t count = images.defined() && images.shape().rank() > 0 ? images.shape()[0] : 0;
-  const int64_t batch_size = config_.evaluation().batch_size();
+void Model::InBatches(const std::string& verb, const Tensor& images,
+                      const std::function<void(const Tensor& batch, int64_t begin, int64_t end)>& work,
+                      const std::function<bool(int64_t images)>& progress) {
+  const int64_t count = CountOf(images), batch_size = config_.evaluation().batch_size();
   if (count == 0) Preprocessed(images);  // for what it throws
-  const Tensor logits = Empty(*context_, BatchShape(count, output));
   for (int64_t begin = 0; begin < count; begin += batch_size) {
     const int64_t end = std::min(begin + batch_size, count);
-    const Tensor batch = Preprocessed(SliceView(images, 0, begin, end));
-    CopyInto(*context_, SliceView(logits, 0, begin, end), network_->Forward(batch, Mode::kEvaluate).logits);
+    work(Preprocessed(SliceView(images, 0, begin, end)), begin, end);
     if (progress && !progress(end)) {
-      throw Cancelled("predict: stopped on request after ", end, " of ", count, " images");
+      throw Cancelled(verb, ": stopped on request after ", end, " of ", count, " images");
     }
   }
+}
+
+Tensor Model::Logits(const Tensor& images, const std::function<bool(int64_t images)>& progress) {
+  const Dims& output = network_->graph().shape(network_->graph().output());
+  const Tensor logits = Empty(*context_, BatchShape(CountOf(images), output));
+  const auto predict = [&](const Tensor& batch, int64_t begin, int64_t end) {
+    CopyInto(*context_, SliceView(logits, 0, begin, end), network_->Forward(batch, Mode::kEvaluate).logits);
+  };
+  InBatches("predict", images, predict, progress);
   return logits;
 }
 

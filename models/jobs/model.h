@@ -39,6 +39,7 @@ struct Data {
 
 struct ExportResult {
   std::vector<std::string> warnings;  // layers pruned whole, ...
+  std::vector<std::string> notes;     // weights whose codes do not fit int8, and how they are written
   BitReport bits;
 };
 
@@ -68,8 +69,18 @@ class Model {
   Context& context() { return *context_; }
 
   BitReport Bits();
+  // Renews what the method's parameters mean (Method::Adjust); an empty report where the method has nothing of the
+  // kind. Throws FailedPrecondition for a frozen network.
+  AdjustReport Requantize();
+  // Notes, of raw images as Logits takes them, at least one, what freezing must know of the activations; what was noted
+  // before is forgotten, as it is when this does not come to its end. For loops of the caller's own: Training does it.
+  // Methods that need none (Method::calibrates) look at the images alone. Throws FailedPrecondition for a frozen
+  // network.
+  void Calibrate(const Tensor& images, const std::function<bool(int64_t images)>& progress = {});
   // Fixes bits and channels. Throws FailedPrecondition if that has happened already.
   FreezeReport Freeze();
+  // Throws FailedPrecondition for a frozen network.
+  void RequireLearning(const std::string& verb);
   // Throws FailedPrecondition, telling to freeze first.
   void RequireFrozen(const std::string& verb);
   // Writes a checkpoint without training progress, whole or not at all.
@@ -91,6 +102,11 @@ class Model {
 
  private:
   Model(const Checkpoint& checkpoint, const Machine& machine);
+
+  // Calls work(batch, begin, end) with the preprocessed images of each batch; `verb` is for messages.
+  void InBatches(const std::string& verb, const Tensor& images,
+                 const std::function<void(const Tensor& batch, int64_t begin, int64_t end)>& work,
+                 const std::function<bool(int64_t images)>& progress);
 
   Config config_;
   std::string configuration_;

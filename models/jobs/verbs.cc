@@ -22,6 +22,30 @@ void CheckDistinct(const std::string& input, const std::string& output) {
   }
 }
 
+// Begins a model with the float weights of a file.
+void LoadWeights(Model& model, const TrainOptions& options) {
+  CheckDistinct(options.weights, options.output);
+  CheckDistinct(options.weights, BestPath(options.output));
+  const std::vector<LoadedWeight> loaded = LoadFloatWeights(model.network(), options.weights);
+  if (options.weights_loaded) options.weights_loaded(loaded);
+}
+
+// The model to be evaluated, and the float weights that it got.
+std::unique_ptr<Model> ModelOf(const EvaluateOptions& options, std::vector<LoadedWeight>* loaded) {
+  const bool of_checkpoint = !options.checkpoint.empty();
+  if (of_checkpoint == options.config.has_value() || of_checkpoint == !options.weights.empty()) {
+    throw InvalidArgument("evaluate: expected either a checkpoint, or a configuration and float weights, got ",
+                          of_checkpoint ? "both" : "neither");
+  }
+  if (of_checkpoint) return Model::Open(options.checkpoint, options.machine);
+  Config config = *options.config;
+  config.clear_quantizer();
+  config.mutable_quantizer()->set_method("float");
+  auto model = std::make_unique<Model>(config, options.machine);
+  *loaded = LoadFloatWeights(model->network(), options.weights);
+  return model;
+}
+
 }  // namespace
 
 TrainResult Train(const TrainOptions& options, const TrainerCallbacks& callbacks) {
@@ -30,7 +54,11 @@ TrainResult Train(const TrainOptions& options, const TrainerCallbacks& callbacks
   if (!resume && !options.config) {
     throw NotFound("train: expected a configuration, or a checkpoint to resume at ", options.output, ", got neither");
   }
+  if (options.existing == Existing::kResume && !options.weights.empty()) {
+    throw InvalidArgument("weights: expected none for a run to be resumed, which has its own, got ", options.weights);
+  }
   Model model(options.config ? *options.config : ReadConfig(options.output), options.machine);
+  if (!options.weights.empty()) LoadWeights(model, options);
   return Training(model, {options.data, options.output, options.existing}).Fit(callbacks);
 }
 
@@ -44,15 +72,16 @@ TrainResult FineTune(const FineTuneOptions& options, const TrainerCallbacks& cal
 }
 
 EvaluateResult Evaluate(const EvaluateOptions& options) {
-  const std::unique_ptr<Model> model = Model::Open(options.checkpoint, options.machine);
+  EvaluateResult result;
+  const std::unique_ptr<Model> model = ModelOf(options, &result.weights);
   const bool write = !options.predictions_file.empty();
   if (write) CheckDistinct(options.checkpoint, options.predictions_file);
+  if (write) CheckDistinct(options.weights, options.predictions_file);
   if (write) CheckWritable(options.predictions_file);
   EvaluationOptions evaluation;
   evaluation.batch_size = options.batch_size;
   evaluation.predictions = options.predictions || write;
   evaluation.progress = options.progress;
-  EvaluateResult result;
   result.evaluation = model->Evaluate(options.data, evaluation);
   if (write) WriteFileAtomically(options.predictions_file, OneALine(result.evaluation.predictions));
   result.bits = model->Bits();
@@ -77,10 +106,21 @@ FreezeResult Freeze(const FreezeOptions& options) {
 }
 
 ExportResult Export(const ExportOptions& options) {
+  if (options.onnx.empty() && options.weights.empty()) {
+    throw InvalidArgument("export: expected a path for ONNX or for float weights, got none");
+  }
+  if (options.onnx == options.weights) {
+    throw InvalidArgument("export: expected two files for ONNX and float weights, got ", options.onnx, " for both");
+  }
   const std::unique_ptr<Model> model = Model::Open(options.checkpoint, options.machine);
-  model->RequireFrozen("export");
+  if (!options.onnx.empty()) model->RequireFrozen("export");
   CheckDistinct(options.checkpoint, options.onnx);
-  return model->ExportOnnx(options.onnx);
+  CheckDistinct(options.checkpoint, options.weights);
+  if (!options.weights.empty()) WriteFloatWeights(model->network(), options.weights);
+  if (!options.onnx.empty()) return model->ExportOnnx(options.onnx);
+  ExportResult result;
+  result.bits = model->Bits();
+  return result;
 }
 
 BitsResult Bits(const std::string& checkpoint, const Machine& machine) {

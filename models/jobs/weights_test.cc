@@ -13,6 +13,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "models/graph/builder.h"
+#include "models/jobs/model.h"
 #include "runtime/base/error.h"
 #include "runtime/base/rng.h"
 #include "runtime/device/test_context.h"
@@ -22,6 +23,7 @@
 namespace bitgate::jobs {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -46,6 +48,17 @@ Graph MakeGraph() {
   x = b.Node("relu2", "relu", {x});
   b.Node("fc2", "linear", {x}, {{"channels", 3}});
   b.weight().set_leave_float(true);
+  return b.Build();
+}
+
+Graph NormalisedGraph() {
+  GraphBuilder b("normalised");
+  std::string x = b.Input({5, 6, 2});
+  x = b.Node("conv", "conv2d", {x}, {{"channels", 4}, {"kernel", 3}, {"bias", false}});
+  x = b.Node("bn", "batch_norm", {x});
+  x = b.Node("relu", "relu", {x});
+  x = b.Node("flat", "flatten", {x});
+  b.Node("fc", "linear", {x}, {{"channels", 3}});
   return b.Build();
 }
 
@@ -121,12 +134,16 @@ void Relu(std::vector<float>* values) {
   for (float& value : *values) value = std::max(value, 0.0f);
 }
 
-std::vector<float> ReferenceLogits(const std::vector<float>& nhwc, const Arrays& arrays) {
+Image FromNhwc(const std::vector<float>& nhwc) {
   Image image{2, 5, 6, {}};
   for (int64_t c = 0; c < 2; ++c) {
     for (int64_t i = 0; i < 30; ++i) image.values.push_back(nhwc[i * 2 + c]);
   }
-  image = Convolved(image, arrays, "stem.conv", 1);
+  return image;
+}
+
+std::vector<float> ReferenceLogits(const std::vector<float>& nhwc, const Arrays& arrays) {
+  Image image = Convolved(FromNhwc(nhwc), arrays, "stem.conv", 1);
   Relu(&image.values);
   image = Convolved(image, arrays, "layer1.0.conv", 2);
   Relu(&image.values);
@@ -294,9 +311,140 @@ TEST_F(WeightsTest, ListsWhatIsNotFinite) {
   EXPECT_EQ(Refused(absl::StatusCode::kDataLoss), path_ + ": expected finite values; not finite: fc1.weight, fc2.bias");
 }
 
-TEST_F(WeightsTest, KnowsItsOwnCheckpoints) {
-  Write(arrays_, {{"format", "bitgate"}});
-  EXPECT_THAT(Refused(absl::StatusCode::kFailedPrecondition), HasSubstr("a checkpoint of Bitgate's own"));
+TEST_F(WeightsTest, NamesMayAllHaveAPrefix) {
+  Arrays arrays;
+  for (const auto& [name, array] : arrays_) arrays["module." + name] = array;
+  Write(arrays);
+  Network network(context_, graph_, Quantizer("float"), 1);
+  EXPECT_EQ(LoadFloatWeights(network, path_)[0].tensor, "module.stem.conv.weight");
+  WriteFloatWeights(network, path_);
+  EXPECT_EQ(Read(), arrays_);
+  arrays["stray"] = {{1}, {0}};
+  Write(arrays);
+  EXPECT_THAT(Refused(absl::StatusCode::kFailedPrecondition), HasSubstr("unknown: module.fc1.bias, module.fc1.weight"));
+}
+
+TEST_F(WeightsTest, TablesAreToBeRead) {
+  EXPECT_EQ(
+      FormatTable({{"conv/weight", "conv.weight", {4, 2, 3, 3}, "OIHW to OHWI"}, {"fc/bias", "fc.bias", {5}, ""}}),
+      "parameter    tensor       shape         reordered\n"
+      "conv/weight  conv.weight  [4, 2, 3, 3]  OIHW to OHWI\n"
+      "fc/bias      fc.bias      [5]\n");
+}
+
+TEST_F(WeightsTest, TakesThoseOfACheckpointThatIsNotFrozen) {
+  Write(arrays_);
+  Config config;
+  *config.mutable_network()->mutable_graph() = graph_.proto();
+  *config.mutable_quantizer() = Quantizer("bayesian_bits");
+  Model model(config, Machine());
+  LoadFloatWeights(model.network(), path_);
+  const std::string checkpoint = path_ + ".checkpoint";
+  model.Save(checkpoint);
+  Network network(context_, graph_, Quantizer("float"), 1);
+  const std::vector<LoadedWeight> loaded = LoadFloatWeights(network, checkpoint);
+  EXPECT_EQ(loaded[0].parameter + " " + loaded[0].tensor + " " + DimsText(loaded[0].shape) + loaded[0].reorder,
+            "stem.conv/weight stem.conv/weight [4, 3, 3, 2]");
+  WriteFloatWeights(network, path_);
+  EXPECT_EQ(Read(), arrays_);
+
+  const Shape batch({3, 5, 6, 2});
+  model.network().Forward(FromHost(model.context(), images_, batch), Mode::kTrain);  // initialises ranges
+  model.Freeze();
+  model.Save(path_);
+  EXPECT_THAT(Refused(absl::StatusCode::kFailedPrecondition),
+              HasSubstr("a checkpoint that is not frozen, got a frozen"));
+  *config.mutable_network()->mutable_graph() = NormalisedGraph().proto();
+  Model(config, Machine()).Save(path_);
+  EXPECT_THAT(Refused(absl::StatusCode::kFailedPrecondition),
+              AllOf(HasSubstr("missing: stem.conv.weight [4, 2, 3, 3]"), HasSubstr("unknown: bn/beta, bn/running_mean")));
+  std::vector<std::byte> bytes(64);
+  WriteSafetensors(path_, {{"x", {"U8", {64}, bytes.data(), bytes.size()}}}, {{"format", "bitgate"}});
+  EXPECT_THAT(Refused(absl::StatusCode::kDataLoss), HasSubstr("expected a checkpoint with 'format_version'"));
+}
+
+// ---- batch norms ----
+
+Arrays NormalisedArrays() {
+  Arrays arrays = {{"conv.weight", {{4, 2, 3, 3}, RandomValues(72, 1)}},
+                   {"bn.weight", {{4}, {0.5f, 2, -1, 0.25f}}},
+                   {"bn.bias", {{4}, {0.1f, -0.2f, 0.3f, 0}}},
+                   {"bn.running_mean", {{4}, {1, -1, 0.5f, 0}}},
+                   {"bn.running_var", {{4}, {0.25f, 4, 1, 0}}},
+                   {"fc.weight", {{3, 48}, RandomValues(144, 2)}},
+                   {"fc.bias", {{3}, RandomValues(3, 3)}}};
+  return arrays;
+}
+
+constexpr double kEpsilon = 1e-5;
+
+TEST_F(WeightsTest, BatchNormsComputeWhatPyTorchComputes) {
+  const Arrays arrays = NormalisedArrays();
+  Write(arrays);
+  Network network(context_, NormalisedGraph(), Quantizer("float"), 1);
+  LoadFloatWeights(network, path_);
+  const Tensor images = FromHost(context_, images_, {3, 5, 6, 2});
+  const std::vector<float> logits = ToHost<float>(context_, network.Forward(images, Mode::kEvaluate).logits);
+  for (int64_t n = 0; n < 3; ++n) {
+    Image image = Convolved(FromNhwc({images_.begin() + 60 * n, images_.begin() + 60 * (n + 1)}), arrays, "conv", 1);
+    for (size_t i = 0; i < image.values.size(); ++i) {
+      const auto of = [&](const std::string& name) { return arrays.at("bn." + name).second[i / 12]; };
+      image.values[i] =
+          (image.values[i] - of("running_mean")) / std::sqrt(of("running_var") + kEpsilon) * of("weight") + of("bias");
+    }
+    Relu(&image.values);
+    const std::vector<float> expected = Linear(image.values, arrays, "fc");
+    // The last channel's gain is 79: sums of 18 and 48 products, in another order.
+    for (int64_t i = 0; i < 3; ++i) EXPECT_NEAR(logits[3 * n + i], expected[i], 48 * 18 * 79 * 1.2e-7);
+  }
+}
+
+TEST_F(WeightsTest, BatchNormsAreWrittenAsTheyAreRead) {
+  const Arrays arrays = NormalisedArrays();
+  Arrays counted = arrays;
+  counted["bn.num_batches_tracked"] = {{}, {1}};
+  for (const std::string method : {"float", "bayesian_bits"}) {
+    Write(counted);
+    Network network(context_, NormalisedGraph(), Quantizer(method), 1);
+    LoadFloatWeights(network, path_);
+    WriteFloatWeights(network, path_);
+    EXPECT_EQ(Read(), arrays);
+  }
+}
+
+// The weight's range is that of the weight with the gain in it.
+TEST_F(WeightsTest, RangesKnowTheBatchNorm) {
+  const Arrays arrays = NormalisedArrays();
+  Write(arrays);
+  Network network(context_, NormalisedGraph(), Quantizer("bayesian_bits"), 1);
+  LoadFloatWeights(network, path_);
+  double largest = 0;
+  for (int64_t i = 0; i < 72; ++i) {
+    const double sigma = std::sqrt(arrays.at("bn.running_var").second[i / 18] + kEpsilon);
+    largest = std::max(largest, arrays.at("conv.weight").second[i] * arrays.at("bn.weight").second[i / 18] / sigma);
+  }
+  EXPECT_NEAR(ToHost<float>(context_, network.StateTensors().at("conv/weight/range"))[0], largest, 1e-5 * largest);
+}
+
+TEST_F(WeightsTest, VariancesAreNotNegative) {
+  Arrays arrays = NormalisedArrays();
+  arrays["bn.running_var"].second[2] = -0.5f;
+  Write(arrays);
+  Network network(context_, NormalisedGraph(), Quantizer("float"), 1);
+  const auto refused = [&]() -> std::string {
+    try {
+      LoadFloatWeights(network, path_);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), absl::StatusCode::kDataLoss);
+      return error.what();
+    }
+    return "nothing was thrown";
+  };
+  const std::string kExpected = path_ + ": expected finite values and variances of at least 0; ";
+  EXPECT_EQ(refused(), kExpected + "variances below 0: bn.running_var");
+  arrays["bn.bias"].second[0] = std::numeric_limits<float>::infinity();
+  Write(arrays);
+  EXPECT_EQ(refused(), kExpected + "not finite: bn.bias; variances below 0: bn.running_var");
 }
 
 // Where the orders of features agree, or cannot be told from each other, nothing moves.

@@ -3,7 +3,10 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "models/graph/fold.h"
+#include "models/nn/layer_call.h"
 #include "models/nn/network.h"
+#include "ops/norm/folded_norm.h"
 #include "runtime/base/error.h"
 #include "runtime/tensor/copy.h"
 #include "runtime/tensor/host_tensor.h"
@@ -31,32 +34,43 @@ bool MeetsPaddingOrSum(const Graph& graph, int tensor) {
 
 }  // namespace
 
-void Network::ReplaceMethod(std::unique_ptr<Method> method) {
-  std::map<std::string, Tensor> uncovered;  // biases, and weights of layers left in float
+std::map<std::string, Tensor> Network::Floats(bool fold) {
+  std::map<std::string, Tensor> floats;
   for (const Node& node : graph_.nodes()) {
     for (const ParameterSpec& spec : node.spec.parameters) {
-      const std::string name = node.name + "/" + spec.suffix;
-      if (spec.suffix == "weight" && HasWeightSite(node.index)) continue;
-      uncovered[name] = parameter(name).value.Detached();
+      floats[node.name + "/" + spec.suffix] = Float(node.index, spec.suffix);
     }
+    const std::optional<Norm>& norm = steps_[node.index].norm;
+    if (!fold || !norm) continue;
+    Tensor& weight = floats[node.name + "/weight"];
+    weight = ScaleRows(context_, weight,
+                       FoldedGain(context_, norm->gamma->value, norm->running_variance->value, norm->epsilon));
+    floats[node.name + "/bias"] = ShiftOf(*norm);
   }
-  std::vector<Tensor> weights;
-  for (size_t i = 0; i < method_->sites().size(); ++i) {
-    const bool is_weight = method_->sites()[i].role == Role::kWeight;
-    weights.push_back(is_weight ? method_->FloatWeight(context_, static_cast<int>(i)) : Tensor());
+  return floats;
+}
+
+void Network::ReplaceMethod(bool fold, const std::function<std::unique_ptr<Method>(std::vector<Site>)>& make) {
+  const std::map<std::string, Tensor> floats = Floats(fold);
+  std::vector<Site> sites = method_->sites();
+  if (fold) {
+    graph_ = FoldBatchNorms(graph_);
+    sites = QuantizationSites(graph_);
   }
-  method_ = std::move(method);
+  method_ = make(std::move(sites));
   ++revision_;
   AllocateParameters();
-  for (size_t i = 0; i < weights.size(); ++i) {
-    if (weights[i].defined()) method_->FromFloat(context_, static_cast<int>(i), weights[i]);
+  for (auto node = graph_.nodes().rbegin(); node != graph_.nodes().rend(); ++node) {
+    for (const ParameterSpec& spec : node->spec.parameters) {
+      SetFloat(node->index, spec.suffix, floats.at(node->name + "/" + spec.suffix));
+    }
   }
-  for (const auto& [name, value] : uncovered) CopyInto(context_, parameter(name).value, value);
 }
 
 FreezeReport Network::Freeze() {
   if (frozen_) throw FailedPrecondition("freeze: network ", graph_.name(), " is frozen already");
-  const std::vector<Site> sites = method_->sites();
+  const bool fold = method_->norm_folding() != NormFolding::kNone;
+  std::vector<Site> sites = method_->sites();
   const std::unique_ptr<Prepared> before = method_->Begin(context_, Mode::kEvaluate, {}, {});
   std::vector<Fixed> fixed;
   std::vector<std::vector<float>> weights;
@@ -64,10 +78,12 @@ FreezeReport Network::Freeze() {
     const int site = static_cast<int>(i);
     fixed.push_back(method_->Freeze(context_, site));
     const bool compare = sites[i].role == Role::kWeight && fixed[i].encoding == Encoding::kInteger;
-    weights.push_back(compare ? ToHost<float>(context_, method_->Weight(context_, *before, site))
+    const Tensor gain = compare ? GainOf(steps_[sites[i].node]) : Tensor();
+    weights.push_back(compare ? ToHost<float>(context_, method_->Weight(context_, *before, site, gain))
                               : std::vector<float>());
   }
-  ReplaceMethod(MakeFixedMethod(sites, fixed));
+  ReplaceMethod(fold, [&](std::vector<Site> of) { return MakeFixedMethod(std::move(of), fixed); });
+  sites = method_->sites();
   frozen_ = true;
   FreezeReport report;
   const std::unique_ptr<Prepared> after = method_->Begin(context_, Mode::kEvaluate, {}, {});
@@ -79,7 +95,7 @@ FreezeReport Network::Freeze() {
     site.kept_channels = std::count(fixed[i].keep.begin(), fixed[i].keep.end(), true);
     site.codes = static_cast<int64_t>(weights[i].size());
     if (site.codes > 0) {
-      const Tensor now = method_->Weight(context_, *after, static_cast<int>(i));
+      const Tensor now = method_->Weight(context_, *after, static_cast<int>(i), {});
       site.changed_codes = ChangedCodes(weights[i], ToHost<float>(context_, now), fixed[i].scale);
     }
     if (sites[i].role == Role::kWeight && site.kept_channels == 0) {
@@ -114,6 +130,7 @@ void Network::MaskPaddedConstants(std::vector<std::string>* notes) {
 std::string Network::SaveState() const {
   nlohmann::ordered_json state;
   state["frozen"] = frozen_;
+  state["folded"] = graph_.nodes().size() != source_.nodes().size();
   state["method"] = method_->SaveState();
   return state.dump();
 }
@@ -163,9 +180,10 @@ void Network::Load(const std::map<std::string, Tensor>& tensors, const std::stri
       !state.contains("method") || !state.at("method").is_string()) {
     throw DataLoss("network state: expected {\"frozen\", \"method\"}, got ", text.substr(0, 80));
   }
+  const bool folded = state.contains("folded") && state.at("folded") == true;
   const std::string method_state = state.at("method").get<std::string>();
   if (state.at("frozen").get<bool>()) {
-    ReplaceMethod(MakeFixedMethod(method_->sites(), method_state));
+    ReplaceMethod(folded, [&](std::vector<Site> of) { return MakeFixedMethod(std::move(of), method_state); });
     frozen_ = true;
   } else if (frozen_) {
     throw FailedPrecondition("network ", graph_.name(), ": is frozen, and the state to load is not");

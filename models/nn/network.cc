@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "models/nn/layer_call.h"
 #include "ops/elementwise/elementwise.h"
+#include "ops/norm/folded_norm.h"
+#include "ops/norm/norm.h"
 #include "runtime/base/error.h"
 #include "runtime/tensor/copy.h"
 
@@ -16,7 +19,8 @@ constexpr uint32_t kInitialStream = 0x494E4954;  // "INIT": uniform draws of wei
 // Uniform in +-1/sqrt(fan_in), the usual default (He et al.'s with a = sqrt(5)).
 std::vector<float> InitialValues(const ParameterSpec& spec, uint64_t seed, uint64_t ordinal) {
   const float bound = 1.0f / std::sqrt(static_cast<float>(spec.fan_in));
-  std::vector<float> values(static_cast<size_t>(ElementCount("network", spec.shape)));
+  std::vector<float> values(static_cast<size_t>(ElementCount("network", spec.shape)), spec.initial.value_or(0));
+  if (spec.initial) return values;
   for (size_t i = 0; i < values.size(); ++i) {
     values[i] = bound * (2.0f * Uniform({seed, kInitialStream, ordinal}, i) - 1.0f);
   }
@@ -36,7 +40,7 @@ Network::Network(Context& context, const Graph& graph, const QuantizerConfig& qu
     : Network(context, graph, MakeMethod(graph, quantizer), seed) {}
 
 Network::Network(Context& context, const Graph& graph, std::unique_ptr<Method> method, uint64_t seed)
-    : context_(context), graph_(graph), method_(std::move(method)) {
+    : context_(context), source_(graph), graph_(graph), method_(std::move(method)) {
   AllocateParameters();
   Initialise(seed);
 }
@@ -67,34 +71,60 @@ void Network::AllocateParameters() {
   method_->Bind(context_, of_method);
   for (const Node& node : graph_.nodes()) {
     for (const ParameterSpec& spec : node.spec.parameters) {
+      if (OwnsParameter(node.index, spec.suffix)) continue;
       ParameterDeclaration declaration;
       declaration.name = node.name + "/" + spec.suffix;
       declaration.shape = Shape(spec.shape);
-      if (spec.suffix != "weight" || !HasWeightSite(node.index)) allocate(declaration);
+      declaration.learned = spec.learned;
+      declaration.low = spec.low;
+      allocate(declaration);
     }
   }
   PlanSteps();
 }
 
-bool Network::HasWeightSite(int node) const {
+int Network::WeightSite(int node) const {
   const std::vector<Site>& sites = method_->sites();
-  return std::any_of(sites.begin(), sites.end(),
-                     [&](const Site& site) { return site.role == Role::kWeight && site.node == node; });
+  for (size_t i = 0; i < sites.size(); ++i) {
+    if (sites[i].role == Role::kWeight && sites[i].node == node) return static_cast<int>(i);
+  }
+  return -1;
 }
 
+bool Network::OwnsParameter(int node, const std::string& suffix) const {
+  const int site = WeightSite(node);
+  return site >= 0 && (suffix == "weight" || (suffix == "bias" && method_->OwnsBias(site)));
+}
+
+// Backwards, so that a layer's weight finds the batch norm behind it initialised.
 void Network::Initialise(uint64_t seed) {
   uint64_t ordinal = 0;
-  for (const Node& node : graph_.nodes()) {
-    for (const ParameterSpec& spec : node.spec.parameters) {
-      const Tensor values = FromHost(context_, InitialValues(spec, seed, ordinal++), Shape(spec.shape));
-      const Step& step = steps_[node.index];
-      if (spec.suffix == "weight" && step.weight_site >= 0) {
-        method_->FromFloat(context_, step.weight_site, values);
-      } else {
-        CopyInto(context_, parameter(node.name + "/" + spec.suffix).value, values);
-      }
+  for (const Node& node : graph_.nodes()) ordinal += node.spec.parameters.size();
+  for (auto node = graph_.nodes().rbegin(); node != graph_.nodes().rend(); ++node) {
+    for (auto spec = node->spec.parameters.rbegin(); spec != node->spec.parameters.rend(); ++spec) {
+      const Tensor values = FromHost(context_, InitialValues(*spec, seed, --ordinal), Shape(spec->shape));
+      SetFloat(node->index, spec->suffix, values);
     }
   }
+}
+
+void Network::SetFloat(int node, const std::string& suffix, const Tensor& value) {
+  const Step& step = steps_.at(node);
+  if (!OwnsParameter(node, suffix)) {
+    CopyInto(context_, parameter(graph_.node(node).name + "/" + suffix).value, value);
+  } else if (suffix == "weight") {
+    method_->FromFloat(context_, step.weight_site, value, GainOf(step));
+  } else {
+    method_->BiasFromFloat(context_, step.weight_site, value);
+  }
+  ++revision_;
+}
+
+Tensor Network::Float(int node, const std::string& suffix) {
+  const Step& step = steps_.at(node);
+  if (!OwnsParameter(node, suffix)) return parameter(graph_.node(node).name + "/" + suffix).value.Detached();
+  if (suffix == "weight") return method_->FloatWeight(context_, step.weight_site).Detached();
+  return method_->Bias(context_, *method_->Begin(context_, Mode::kEvaluate, {}, {}), step.weight_site).Detached();
 }
 
 void Network::PlanSteps() {
@@ -108,13 +138,25 @@ void Network::PlanSteps() {
     Step& step = steps_[node.index];
     step.forward = &FindLayerForward(node.kind->name());
     step.bias = FindParameter(node.name + "/bias");
+    step.bias_of_method = OwnsParameter(node.index, "bias");
     if (step.weight_site < 0) step.weight = FindParameter(node.name + "/weight");
+    if (graph_.NormBehind(node.index) != kNoNode) PlanNorm(node.index);
+    if (node.kind->traits().is_normalization) step.skip = true;
     if (node.kind->traits().is_nonlinearity) PlanRelu(node.index);
     for (int input : node.inputs) {
       const bool last = input != kNetworkInput && graph_.consumers(input).back() == node.index;
       if (last) step.last_uses.push_back(input);
     }
   }
+}
+
+void Network::PlanNorm(int layer) {
+  const Node& node = graph_.node(graph_.NormBehind(layer));
+  const auto parameter = [&](const char* suffix) { return FindParameter(node.name + "/" + suffix); };
+  const bool folds = steps_[layer].weight_site >= 0 && method_->norm_folding() != NormFolding::kNone;
+  steps_[layer].norm =
+      Norm{parameter("gamma"), parameter("beta"), parameter("running_mean"), parameter("running_variance"),
+           static_cast<float>(node.attributes.epsilon()), static_cast<float>(node.attributes.momentum()), folds};
 }
 
 // A relu costs nothing where the quantizer behind it clips at zero anyway, or where the layer before it can do it.
@@ -124,8 +166,9 @@ void Network::PlanRelu(int relu) {
     step.skip = true;
     return;
   }
-  const int input = graph_.node(relu).inputs[0];
+  int input = graph_.node(relu).inputs[0];
   if (input == kNetworkInput || graph_.consumers(input).size() != 1 || steps_[input].output_site >= 0) return;
+  if (graph_.node(input).kind->traits().is_normalization) input = graph_.node(input).inputs[0];
   if (!FindLayerForward(graph_.node(input).kind->name()).fuses_activation) return;
   steps_[input].fuse_relu = true;
   step.skip = true;
@@ -145,24 +188,81 @@ Parameter& Network::parameter(const std::string& name) {
 }
 
 void Network::Watch(Tape& tape) {
-  for (Parameter* parameter : parameter_list_) tape.Watch(parameter->value);
+  for (Parameter* parameter : parameter_list_) {
+    if (parameter->declaration.learned) tape.Watch(parameter->leaf());
+  }
 }
 
-Tensor Network::RunStep(int index, const Prepared& prepared, std::vector<Tensor>& values) {
+Tensor Network::GainOf(const Step& step) {
+  if (!step.norm || !step.norm->folds) return {};
+  return FoldedGain(context_, step.norm->gamma->value, step.norm->running_variance->value, step.norm->epsilon);
+}
+
+Tensor Network::ShiftOf(const Norm& norm) {
+  return FoldedShift(context_, norm.gamma->value, norm.beta->value, norm.running_mean->value,
+                     norm.running_variance->value, norm.epsilon);
+}
+
+Tensor Network::RunStep(int index, Mode mode, const Prepared& prepared, std::vector<Tensor>& values) {
   const Step& step = steps_[index];
   const Node& node = graph_.node(index);
   LayerCall call{context_, node, {}, {}, {}, step.fuse_relu ? Activation::kRelu : Activation::kNone};
   for (int input : node.inputs) call.inputs.push_back(values[input + 1]);
   if (step.weight_site >= 0) {
-    call.weight = method_->Weight(context_, prepared, step.weight_site);
+    call.weight = method_->Weight(context_, prepared, step.weight_site, GainOf(step));
   } else if (step.weight != nullptr) {
     call.weight = step.weight->value;
   }
-  if (step.bias != nullptr) {
+  if (step.bias_of_method) {
+    call.bias = method_->Bias(context_, prepared, step.weight_site);
+  } else if (step.bias != nullptr) {
     call.bias = step.bias_mask.defined() ? Mul(context_, step.bias->value, step.bias_mask) : step.bias->value;
   }
-  const Tensor y = step.skip ? call.inputs[0] : step.forward->run(call);
+  Tensor y;
+  if (step.skip) {
+    y = call.inputs[0];
+  } else if (!step.norm) {
+    y = step.forward->run(call);
+  } else {
+    y = step.norm->folds ? RunFolded(step, mode, std::move(call)) : RunNormalised(step, mode, std::move(call));
+  }
   return step.output_site < 0 ? y : method_->Activation(context_, prepared, step.output_site, y);
+}
+
+// Convolution, then batch norm.
+Tensor Network::RunNormalised(const Step& step, Mode mode, LayerCall call) {
+  const Norm& norm = *step.norm;
+  const Activation activation = std::exchange(call.activation, Activation::kNone);
+  const BatchNormParams params{mode == Mode::kTrain, norm.momentum, norm.epsilon, activation};
+  return BatchNorm(context_, step.forward->run(call), norm.gamma->value, norm.beta->value, norm.running_mean->value,
+                   norm.running_variance->value, params);
+}
+
+// The weight has the gain in it already: what is left is a shift, and in training the batch's statistics.
+Tensor Network::RunFolded(const Step& step, Mode mode, LayerCall call) {
+  const Norm& norm = *step.norm;
+  if (mode != Mode::kTrain) {
+    call.bias = ShiftOf(norm);
+    return step.forward->run(call);
+  }
+  const Activation activation = std::exchange(call.activation, Activation::kNone);
+  const Tensor y = step.forward->run(call);
+  const Tensor &gamma = norm.gamma->value, &beta = norm.beta->value;
+  const Tensor &mean = norm.running_mean->value, &variance = norm.running_variance->value;
+  const NormFolding folding = method_->norm_folding();
+  if (folding == NormFolding::kQuantizedStatistics) {
+    return FoldedBatchNormOfResult(context_, y, gamma, beta, mean, variance,
+                                   {norm.momentum, norm.epsilon, activation});
+  }
+  call.weight = method_->FloatWeight(context_, step.weight_site);
+  if (folding == NormFolding::kDetachedStatistics) {
+    call.weight = call.weight.Detached();
+    call.inputs[0] = call.inputs[0].Detached();
+  }
+  const Tensor statistics = ChannelStatistics(context_, step.forward->run(call));
+  const Tensor result = FoldedBatchNorm(context_, y, statistics, gamma, beta, variance, {norm.epsilon, activation});
+  UpdateRunningStatistics(context_, mean, variance, statistics, y.size() / gamma.size(), norm.momentum);
+  return result;
 }
 
 ForwardResult Network::Forward(const Tensor& images, Mode mode, const StepKey& key, const Tensor& noise) {
@@ -176,13 +276,19 @@ ForwardResult Network::Forward(const Tensor& images, Mode mode, const StepKey& k
   std::vector<Tensor> values(graph_.nodes().size() + 1);  // [0]: the input; [i + 1]: node i
   values[0] = images;
   for (size_t i = 0; i < graph_.nodes().size(); ++i) {
-    values[i + 1] = RunStep(static_cast<int>(i), *prepared, values);
+    values[i + 1] = RunStep(static_cast<int>(i), mode, *prepared, values);
     for (int done : steps_[i].last_uses) values[done + 1] = Tensor();
   }
   ForwardResult result;
   result.logits = values[graph_.output() + 1];
   if (mode == Mode::kTrain) result.penalty = method_->Penalty(context_);
   return result;
+}
+
+AdjustReport Network::Adjust() {
+  if (frozen_) throw FailedPrecondition("adjust: network ", graph_.name(), " is frozen");
+  ++revision_;
+  return method_->Adjust(context_);
 }
 
 SiteStates Network::States() {

@@ -3,8 +3,10 @@
 #define BITGATE_MODELS_NN_NETWORK_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,7 +19,8 @@
 
 namespace bitgate {
 
-struct LayerForward;  // models/nn/layer_call.h
+struct LayerCall;  // models/nn/layer_call.h
+struct LayerForward;
 
 struct ForwardResult {
   Tensor logits;   // [n, classes]
@@ -46,12 +49,15 @@ class Network {
   Network(Context& context, const Graph& graph, std::unique_ptr<Method> method, uint64_t seed);
   ~Network();
 
+  // What runs: once a method that folds batch norms is frozen, without them.
   const Graph& graph() const { return graph_; }
+  // What the network was made for.
+  const Graph& source() const { return source_; }
   Method& method() { return *method_; }
   Context& context() { return context_; }
   bool frozen() const { return frozen_; }
-  // Changes whenever parameters are replaced or loaded (Freeze, Load): who keeps pointers to them, or work captured
-  // with what the method knew then, compares it.
+  // Changes whenever parameters are replaced, loaded or given another meaning (Freeze, Load, Adjust): who keeps pointers
+  // to them, moments of an optimizer, or work captured with what the method knew then, compares it.
   int64_t revision() const { return revision_; }
 
   // All parameters, in a fixed order; pointers stay valid until Freeze, or a Load that freezes.
@@ -59,7 +65,13 @@ class Network {
   // Throws NotFound.
   Parameter& parameter(const std::string& name);
 
-  // Makes every parameter a leaf of the tape.
+  // What a layer begins with and what it has learned, before quantization and without the batch norm behind it, whatever
+  // the method makes of it: of the node's parameter `suffix` ("weight", "bias", ...). A weight is initialised with the
+  // batch norm behind it as it is then, ranges included. Throws NotFound.
+  void SetFloat(int node, const std::string& suffix, const Tensor& value);
+  Tensor Float(int node, const std::string& suffix);
+
+  // Makes every parameter that is learned a leaf of the tape.
   void Watch(Tape& tape);
 
   // images: [n, ...input_shape], preprocessed. Records where a tape is recording, in either mode.
@@ -69,7 +81,11 @@ class Network {
   // What evaluation decides now, by site, for costs and reports. With a float method all sites count 32 bits.
   SiteStates States();
 
-  // Replaces the method by fixed quantizers with its decision; parameters are then weights, biases and ranges.
+  // Method::Adjust, of a network that is not frozen.
+  AdjustReport Adjust();
+
+  // Replaces the method by fixed quantizers with its decision; parameters are then weights, biases and ranges. Where the
+  // method folds batch norms they become part of weights and biases for good; others stay and go on learning.
   // Throws FailedPrecondition when frozen already, or when an activation has seen no data.
   FreezeReport Freeze();
 
@@ -83,34 +99,53 @@ class Network {
   void Load(const std::map<std::string, Tensor>& tensors, const std::string& state);
 
  private:
+  // The batch norm behind a layer, which runs with it.
+  struct Norm {
+    Parameter *gamma, *beta, *running_mean, *running_variance;
+    float epsilon, momentum;
+    bool folds;  // into the layer's quantized weight
+  };
   // What the forward pass does at a node, decided once.
   struct Step {
     const LayerForward* forward = nullptr;
     int weight_site = -1;         // quantized weight, or -1
     int output_site = -1;         // quantized output, or -1
     Parameter* weight = nullptr;  // of a layer left in float
-    Parameter* bias = nullptr;
+    Parameter* bias = nullptr;    // unless the method owns it
+    bool bias_of_method = false;
+    std::optional<Norm> norm;
     Tensor bias_mask;            // 0 for pruned channels whose constant would meet padding; undefined: none
     bool fuse_relu = false;      // the relu behind runs inside this layer
-    bool skip = false;           // a relu that the layer before it, or the quantizer, has absorbed
+    bool skip = false;           // a relu or batch norm that the layer before it, or the quantizer, has absorbed
     std::vector<int> last_uses;  // nodes whose value nobody needs after this one
   };
 
   void AllocateParameters();
   void Initialise(uint64_t seed);
   void PlanSteps();
+  void PlanNorm(int layer);
   void PlanRelu(int relu);
-  void ReplaceMethod(std::unique_ptr<Method> method);
-  // Whether the method owns the node's weight, under whatever names it has for it.
-  bool HasWeightSite(int node) const;
+  // Goes on with fixed quantizers and, if `fold`, without batch norms, from the float values of now.
+  void ReplaceMethod(bool fold, const std::function<std::unique_ptr<Method>(std::vector<Site>)>& make);
+  // By "<node>/<suffix>"; if `fold`, those of the folded network.
+  std::map<std::string, Tensor> Floats(bool fold);
+  // The method's site of the node's weight, -1 if it has none.
+  int WeightSite(int node) const;
+  // Whether the method owns the parameter, under whatever names it has for it.
+  bool OwnsParameter(int node, const std::string& suffix) const;
+  // gamma / sigma of the batch norm that folds into the layer; undefined: there is none.
+  Tensor GainOf(const Step& step);
+  Tensor ShiftOf(const Norm& norm);
   void CheckTensors(const std::map<std::string, Tensor>& given, const std::map<std::string, Tensor>& mine) const;
   void CheckValues(const std::map<std::string, Tensor>& given) const;
   void MaskPaddedConstants(std::vector<std::string>* notes);
-  Tensor RunStep(int index, const Prepared& prepared, std::vector<Tensor>& values);
+  Tensor RunStep(int index, Mode mode, const Prepared& prepared, std::vector<Tensor>& values);
+  Tensor RunNormalised(const Step& step, Mode mode, LayerCall call);
+  Tensor RunFolded(const Step& step, Mode mode, LayerCall call);
   Parameter* FindParameter(const std::string& name);
 
   Context& context_;
-  Graph graph_;
+  Graph source_, graph_;
   std::unique_ptr<Method> method_;
   bool frozen_ = false;
   int64_t revision_ = 0;

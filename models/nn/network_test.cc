@@ -72,12 +72,14 @@ class Renaming : public Method {
     return all;
   }
   void Bind(Context& context, const std::vector<Parameter*>& p) override { inner_->Bind(context, p); }
-  void FromFloat(Context& context, int site, const Tensor& w) override { inner_->FromFloat(context, site, w); }
+  void FromFloat(Context& context, int site, const Tensor& w, const Tensor& gain) override {
+    inner_->FromFloat(context, site, w, gain);
+  }
   std::unique_ptr<Prepared> Begin(Context& context, Mode mode, const StepKey& key, const Tensor& noise) override {
     return inner_->Begin(context, mode, key, noise);
   }
-  Tensor Weight(Context& context, const Prepared& prepared, int site) override {
-    return inner_->Weight(context, prepared, site);
+  Tensor Weight(Context& context, const Prepared& prepared, int site, const Tensor& gain) override {
+    return inner_->Weight(context, prepared, site, gain);
   }
   Tensor Activation(Context& context, const Prepared& prepared, int site, const Tensor& x) override {
     return inner_->Activation(context, prepared, site, x);

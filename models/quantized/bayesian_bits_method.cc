@@ -6,6 +6,7 @@
 #include "models/quantized/declare.h"
 #include "models/quantized/gate_layout.h"
 #include "ops/elementwise/reshape.h"
+#include "ops/norm/folded_norm.h"
 #include "ops/quant/bayesian_bits/bayesian_bits.h"
 #include "ops/quant/bayesian_bits/bayesian_bits_math.h"
 #include "ops/quant/noise/noise.h"
@@ -50,9 +51,21 @@ void BayesianBitsMethod::Bind(Context& context, const std::vector<Parameter*>& p
            FromHost(context, std::vector<float>(sites().size(), 1.0f), ranges_->value.shape()));
 }
 
-void BayesianBitsMethod::FromFloat(Context& context, int site, const Tensor& weight) {
+void BayesianBitsMethod::FromFloat(Context& context, int site, const Tensor& weight, const Tensor& gain) {
   CopyInto(context, weights_[site]->value, weight);
-  SetRange(context, site, ToHost<float>(context, weight));
+  SetRange(context, site, ToHost<float>(context, gain.defined() ? ScaleRows(context, weight, gain) : weight));
+}
+
+NormFolding BayesianBitsMethod::norm_folding() const {
+  switch (config_.batch_norm_statistics()) {
+    case QuantizerConfig::FLOAT:
+      return NormFolding::kFloatStatistics;
+    case QuantizerConfig::DETACHED:
+      return NormFolding::kDetachedStatistics;
+    case QuantizerConfig::QUANTIZED:
+      return NormFolding::kQuantizedStatistics;
+  }
+  return NormFolding::kFloatStatistics;
 }
 
 // beta = max(0, max x), signed if some x is negative. x may be before the relu that the quantizer absorbs.
@@ -96,8 +109,9 @@ Tensor BayesianBitsMethod::Quantize(Context& context, const Prepared& prepared, 
   return BayesianBits(context, x, range, levels, channel_gates, flags_[site].is_signed);
 }
 
-Tensor BayesianBitsMethod::Weight(Context& context, const Prepared& prepared, int site) {
-  return Quantize(context, prepared, site, weights_[site]->value);
+Tensor BayesianBitsMethod::Weight(Context& context, const Prepared& prepared, int site, const Tensor& gain) {
+  const Tensor& weight = weights_[site]->value;
+  return Quantize(context, prepared, site, gain.defined() ? ScaleRows(context, weight, gain) : weight);
 }
 
 Tensor BayesianBitsMethod::Activation(Context& context, const Prepared& prepared, int site, const Tensor& x) {
@@ -165,7 +179,7 @@ Fixed BayesianBitsMethod::Freeze(Context& context, int site) {
   return fixed;
 }
 
-Tensor BayesianBitsMethod::FloatWeight(Context&, int site) { return weights_[site]->value.Detached(); }
+Tensor BayesianBitsMethod::FloatWeight(Context&, int site) { return weights_[site]->value; }
 
 std::string BayesianBitsMethod::SaveState() const {
   nlohmann::json state = nlohmann::json::object();

@@ -21,11 +21,12 @@ class BayesianBitsMethod : public Method {
 
   std::vector<ParameterDeclaration> Declare() const override;
   void Bind(Context& context, const std::vector<Parameter*>& parameters) override;
-  void FromFloat(Context& context, int site, const Tensor& weight) override;
+  void FromFloat(Context& context, int site, const Tensor& weight, const Tensor& gain) override;
+  NormFolding norm_folding() const override;
   std::unique_ptr<Prepared> Begin(Context& context, Mode mode, const StepKey& key, const Tensor& noise) override;
   // One for each element of "gates", in its order.
   int64_t noise_size() const override { return layout_->parameters; }
-  Tensor Weight(Context& context, const Prepared& prepared, int site) override;
+  Tensor Weight(Context& context, const Prepared& prepared, int site, const Tensor& gain) override;
   Tensor Activation(Context& context, const Prepared& prepared, int site, const Tensor& x) override;
   bool AbsorbsRelu(int site) const override { return sites()[site].nonnegative; }
   Tensor Penalty(Context& context) override;

@@ -102,7 +102,16 @@ void AddCost(const LayerCost& cost, double network_bops, BitReportRow* row) {
 
 BitReport MakeBitReport(const Graph& graph, const SiteStates& states) {
   const NetworkCost cost = ComputeCost(graph, states);
-  BitReport report{graph.name(), {}, 0, 0, cost.macs, cost.bops, cost.relative_bops(), cost.bytes, cost.float_bytes};
+  BitReport report{graph.name(),
+                   {},
+                   0,
+                   0,
+                   cost.macs,
+                   cost.bops,
+                   cost.relative_bops(),
+                   cost.bytes,
+                   cost.float_bytes,
+                   cost.weight_compression()};
   std::map<int, size_t> row_of;
   for (const Node& node : graph.nodes()) {
     if (!graph.IsLayer(node.index)) continue;
@@ -127,7 +136,8 @@ std::string FormatTable(const BitReport& report) {
   lines.push_back({"total", "", "", "", ChannelsText(report.kept_channels, report.channels), CountText(report.macs),
                    CountText(report.bops), "", std::to_string(report.bytes)});
   return AlignedText(lines) + "relative BOPs " + Format("%.3g", 100 * report.relative_bops) + " %, bytes " +
-         std::to_string(report.bytes) + " of " + std::to_string(report.float_bytes) + "\n";
+         std::to_string(report.bytes) + " of " + std::to_string(report.float_bytes) + ", weight compression " +
+         Format("%.4g", report.weight_compression) + "\n";
 }
 
 std::string ToJson(const BitReport& report) {
@@ -142,7 +152,8 @@ std::string ToJson(const BitReport& report) {
                                          {"bops", report.bops},
                                          {"relative_bops", report.relative_bops},
                                          {"bytes", report.bytes},
-                                         {"float_bytes", report.float_bytes}}}};
+                                         {"float_bytes", report.float_bytes},
+                                         {"weight_compression", report.weight_compression}}}};
   return json.dump();
 }
 

@@ -12,11 +12,11 @@
 
 namespace bitgate {
 
-// One layer: conv2d, linear or add.
+// One layer: conv2d, linear, add or pad_channels.
 struct BitReportRow {
   std::string layer;
   std::string kind;
-  bool has_weight;                     // false for add
+  bool has_weight;                     // false for add and pad_channels
   std::optional<int> weight_bits;      // absent: no weight, or one that is not quantized
   std::optional<int> activation_bits;  // of its output; absent: not quantized
   int64_t kept_channels, channels;     // of its output
@@ -32,6 +32,7 @@ struct BitReport {
   double macs, bops;
   double relative_bops;  // to 32-bit weights and activations, 0 to 1
   int64_t bytes, float_bytes;
+  double weight_compression;  // NetworkCost::weight_compression
 };
 
 // Throws what ComputeCost throws.
@@ -44,7 +45,8 @@ std::string FormatTable(const BitReport& report);
 //   {"network": ...,
 //    "layers": [{"layer", "kind", "weight_bits", "activation_bits", "kept_channels", "channels", "macs", "bops",
 //                "bops_share", "bytes"}, ...],
-//    "totals": {"kept_channels", "channels", "macs", "bops", "relative_bops", "bytes", "float_bytes"}}
+//    "totals": {"kept_channels", "channels", "macs", "bops", "relative_bops", "bytes", "float_bytes",
+//                "weight_compression"}}
 // Bits that are absent in the row are null.
 std::string ToJson(const BitReport& report);
 

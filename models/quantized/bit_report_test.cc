@@ -38,6 +38,8 @@ TEST(BitReport, Rows) {
   EXPECT_EQ(report.channels, 32 + 64 + 512 + 10);
   EXPECT_EQ(report.bops, 23232512);
   EXPECT_EQ(report.bytes, 74800);
+  const double weight_bits = 800.0 * 4 + 51200.0 * 2 + 524288.0 * 8 + 5120.0 * 32;
+  EXPECT_DOUBLE_EQ(report.weight_compression, 32 * (800.0 + 51200 + 524288 + 5120) / weight_bits);
 }
 
 TEST(BitReport, Table) {
@@ -48,7 +50,7 @@ TEST(BitReport, Table) {
             "fc1    linear        8      16   128/512  524.3 k  2.097 M   9.0 %  66048\n"
             "fc2    linear       32   float     10/10   5.12 k  655.4 k   2.8 %   5160\n"
             "total                            186/618  4.267 M  23.23 M          74800\n"
-            "relative BOPs 0.532 %, bytes 74800 of 2328104\n");
+            "relative BOPs 0.532 %, bytes 74800 of 2328104, weight compression 4.168\n");
 }
 
 TEST(BitReport, Json) {
@@ -65,7 +67,7 @@ TEST(BitReport, Json) {
       R"({"layer":"fc2","kind":"linear","weight_bits":null,"activation_bits":null,"kept_channels":2,"channels":2,)"
       R"("macs":8.0,"bops":1024.0,"bops_share":0.8,"bytes":24}],)"
       R"("totals":{"kept_channels":4,"channels":6,"macs":24.0,"bops":1280.0,"relative_bops":0.052083333333333336,)"
-      R"("bytes":36,"float_bytes":120}})");
+      R"("bytes":36,"float_bytes":120,"weight_compression":8.0}})");
 }
 
 TEST(BitReport, SumsHaveARowWithoutWeight) {
@@ -78,6 +80,16 @@ TEST(BitReport, SumsHaveARowWithoutWeight) {
   EXPECT_EQ(report.rows[3].bops, 0);
   EXPECT_FALSE(report.rows[2].activation_bits.has_value());  // conv3 goes into the sum unquantized
   EXPECT_EQ(report.channels, 4 + 4 + 4 + 2);
+}
+
+TEST(BitReport, BatchNormsHaveNoRow) {
+  const Graph graph = BatchNormGraph().Build();
+  const BitReport report = MakeBitReport(graph, UniformStates(QuantizationSites(graph), 8));
+  ASSERT_EQ(report.rows.size(), 6u);
+  EXPECT_EQ(report.rows[4].layer, "fc1");
+  EXPECT_EQ(report.rows[4].activation_bits, 8);
+  EXPECT_EQ(report.rows[4].bytes, 24 + 24);
+  EXPECT_EQ(report.weight_compression, 4);
 }
 
 TEST(BitReport, AllPrunedHasNoShares) {

@@ -46,6 +46,7 @@ class Decisions {
     }
   }
 
+  bool HasWeightSite(int layer) const { return weights_.count(layer) > 0; }
   int WeightBits(int layer) const { return BitsOrFloat(weights_, layer); }
   int OutputBits(int layer) const { return layer == kNetworkInput ? kInputBits : BitsOrFloat(outputs_, layer); }
 
@@ -77,6 +78,11 @@ int64_t WeightBytes(int64_t weights_per_channel, int bits, Channels out, Channel
   return (weights * bits + 7) / 8;
 }
 
+// A batch norm folds into a bias.
+bool HasBias(const Graph& graph, const Node& node) {
+  return node.attributes.bias() || graph.NormBehind(node.index) != kNoNode;
+}
+
 LayerCost CostOfLayer(const Graph& graph, const Node& node, const Decisions& decisions) {
   const int producer = graph.ProducingLayer(node.inputs[0]);
   const Channels out = decisions.OutputChannels(node.index);
@@ -92,14 +98,15 @@ LayerCost CostOfLayer(const Graph& graph, const Node& node, const Decisions& dec
   cost.macs = static_cast<double>(node.spec.macs);
   cost.bops = cost.macs * cost.weight_bits * cost.input_bits * Fraction(out) * Fraction(in);
   cost.bytes = WeightBytes(node.spec.parameters[0].fan_in, cost.weight_bits, out, in);
-  if (node.attributes.bias()) cost.bytes += 4 * out.kept;
+  if (HasBias(graph, node)) cost.bytes += 4 * out.kept;
   return cost;
 }
 
-int64_t FloatBytes(const std::string& where, const Node& node) {
-  int64_t elements = 0;
-  for (const ParameterSpec& parameter : node.spec.parameters) elements += ElementCount(where, parameter.shape);
-  return 4 * elements;
+int64_t WeightCount(const Node& node) { return ElementCount(node.name, node.spec.parameters[0].shape); }
+
+int64_t FloatBytes(const Graph& graph, const Node& node) {
+  const int64_t biases = HasBias(graph, node) ? node.spec.shape.back() : 0;
+  return 4 * (WeightCount(node) + biases);
 }
 
 }  // namespace
@@ -122,7 +129,11 @@ NetworkCost ComputeCost(const Graph& graph, const SiteStates& states) {
     network.macs += layer.macs;
     network.bops += layer.bops;
     network.bytes += layer.bytes;
-    network.float_bytes += FloatBytes(node.name, node);
+    network.float_bytes += FloatBytes(graph, node);
+    if (!decisions.HasWeightSite(node.index)) continue;
+    const auto weights = static_cast<double>(WeightCount(node));
+    network.quantized_weights += weights;
+    network.weight_bits += weights * layer.weight_bits;
   }
   network.float_bops = network.macs * kFloatBits * kFloatBits;
   return network;

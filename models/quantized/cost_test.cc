@@ -5,6 +5,7 @@
 #include <string>
 
 #include "models/graph/builder.h"
+#include "models/graph/fold.h"
 #include "models/graph/site.h"
 #include "models/graph/test_graphs.h"
 #include "models/zoo/lenet5.h"
@@ -88,6 +89,85 @@ TEST(Cost, AcrossASumAllChannelsCount) {
   EXPECT_EQ(cost.layers[2].bops, 9216.0 * 4 * 2 * 2 / 4 * 1 / 4);
   EXPECT_EQ(cost.layers[3].bops, 8.0 * 4 * 16);
   EXPECT_EQ(cost.layers[3].kept_input_channels, 4);
+}
+
+TEST(Cost, ABatchNormCountsAsTheBiasItFoldsInto) {
+  const Graph graph = BatchNormGraph().Build();
+  SiteStates states = Uniform(graph, 4);
+  states["conv2/weight"].kept_channels = 1;
+  states["fc1/weight"].kept_channels = 5;
+  const NetworkCost cost = ComputeCost(graph, states);
+  ASSERT_EQ(cost.layers.size(), 5u);
+  EXPECT_EQ(cost.layers[0].bytes, 4 * 27 * 4 / 8 + 4 * 4);
+  EXPECT_EQ(cost.layers[1].bytes, 36 * 4 / 8 + 4);
+  EXPECT_EQ(cost.layers[3].bytes, 5 * 4 * 4 / 8 + 5 * 4);
+  EXPECT_EQ(cost.layers[4].bytes, 2 * 5 * 4 / 8 + 2 * 4);
+  EXPECT_EQ(cost.float_bytes, 4 * (108 + 4 + 144 + 4 + 144 + 4 + 24 + 6 + 12 + 2));
+  const NetworkCost folded = ComputeCost(FoldBatchNorms(graph), states);
+  EXPECT_EQ(folded.bytes, cost.bytes);
+  EXPECT_EQ(folded.float_bytes, cost.float_bytes);
+  EXPECT_EQ(folded.bops, cost.bops);
+  EXPECT_EQ(folded.weight_bits, cost.weight_bits);
+}
+
+// Inside the block kept channels pass batch norm and relu; across the sum, and behind it, all count.
+TEST(Cost, KeptChannelsPassBatchNorms) {
+  const Graph graph = BatchNormGraph().Build();
+  SiteStates states = Uniform(graph, 4);
+  states["conv1/weight"].kept_channels = 3;
+  states["conv2/weight"].kept_channels = 1;
+  states["conv3/weight"].kept_channels = 2;
+  states["fc1/weight"].kept_channels = 4;
+  states["conv2/output"].bits = 2;
+  const NetworkCost cost = ComputeCost(graph, states);
+  EXPECT_EQ(cost.layers[0].bops, 6912.0 * 4 * 8 * 3 / 4);
+  EXPECT_EQ(cost.layers[1].bops, 9216.0 * 4 * 4 * 1 / 4 * 3 / 4);
+  EXPECT_EQ(cost.layers[2].bops, 9216.0 * 4 * 2 * 2 / 4 * 1 / 4);
+  EXPECT_EQ(cost.layers[3].kept_input_channels, 4);
+  EXPECT_EQ(cost.layers[3].bops, 24.0 * 4 * 4 * 4 / 6);
+  EXPECT_EQ(cost.layers[4].bops, 12.0 * 4 * 4 * 4 / 6);
+}
+
+TEST(Cost, PaddedChannelsCountAsKept) {
+  GraphBuilder b("padded");
+  std::string x = b.Node("fc1", "linear", {b.Input({4})}, {{"channels", 4}});
+  x = b.Node("pad", "pad_channels", {x}, {{"channels", 6}});
+  b.Node("fc2", "linear", {x}, {{"channels", 2}});
+  const Graph graph = b.Build();
+  SiteStates states = Uniform(graph, 8);
+  states["fc1/weight"].kept_channels = 1;
+  const NetworkCost cost = ComputeCost(graph, states);
+  EXPECT_EQ(cost.layers[1].input_channels, 6);
+  EXPECT_EQ(cost.layers[1].kept_input_channels, 6);
+  EXPECT_EQ(cost.layers[1].bops, 12.0 * 8 * 8);
+}
+
+TEST(Cost, WeightCompressionCountsAllWeightsThatHaveASite) {
+  GraphBuilder b("compression");
+  std::string x = b.Node("fc1", "linear", {b.Input({4})}, {{"channels", 4}});
+  x = b.Node("fc2", "linear", {x}, {{"channels", 4}});
+  b.weight().set_leave_float(true);
+  b.Node("fc3", "linear", {x}, {{"channels", 2}});
+  const Graph graph = b.Build();
+  SiteStates states = Uniform(graph, 4);
+  states["fc1/weight"].kept_channels = 1;
+  states["fc3/weight"].bits = 2;
+  const NetworkCost cost = ComputeCost(graph, states);
+  EXPECT_EQ(cost.quantized_weights, 16 + 8);
+  EXPECT_EQ(cost.weight_bits, 16 * 4 + 8 * 2);
+  EXPECT_EQ(cost.weight_compression(), 32.0 * 24 / 80);
+  EXPECT_EQ(ComputeCost(graph, Uniform(graph, 32)).weight_compression(), 1);
+  EXPECT_EQ(ComputeCost(graph, Uniform(graph, 8)).weight_compression(), 4);
+}
+
+TEST(Cost, NoBitsCompressToNothing) {
+  GraphBuilder b("gone");
+  b.Node("fc", "linear", {b.Input({4})}, {{"channels", 4}});
+  const NetworkCost gone = ComputeCost(b.Build(), {{"fc/weight", {0, 0}}});
+  EXPECT_EQ(gone.quantized_weights, 16);
+  EXPECT_EQ(gone.weight_compression(), 0);
+  b.weight().set_leave_float(true);
+  EXPECT_EQ(ComputeCost(b.Build(), {}).weight_compression(), 0);
 }
 
 TEST(Cost, TensorsLeftInFloatCount32Bits) {

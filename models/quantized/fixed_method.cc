@@ -20,13 +20,13 @@ class FixedMethod : public Method {
 
   std::vector<ParameterDeclaration> Declare() const override;
   void Bind(Context& context, const std::vector<Parameter*>& parameters) override;
-  void FromFloat(Context& context, int site, const Tensor& weight) override {
+  void FromFloat(Context& context, int site, const Tensor& weight, const Tensor&) override {
     CopyInto(context, weights_[site]->value, weight);
   }
   std::unique_ptr<Prepared> Begin(Context&, Mode, const StepKey&, const Tensor&) override {
     return std::make_unique<Prepared>();
   }
-  Tensor Weight(Context& context, const Prepared&, int site) override {
+  Tensor Weight(Context& context, const Prepared&, int site, const Tensor&) override {
     return Quantize(context, site, weights_[site]->value);
   }
   Tensor Activation(Context& context, const Prepared&, int site, const Tensor& x) override {

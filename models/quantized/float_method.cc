@@ -13,7 +13,7 @@ void FloatMethod::Bind(Context&, const std::vector<Parameter*>& parameters) {
   weights_ = BindWeights(sites(), parameters, &next);
 }
 
-void FloatMethod::FromFloat(Context& context, int site, const Tensor& weight) {
+void FloatMethod::FromFloat(Context& context, int site, const Tensor& weight, const Tensor&) {
   CopyInto(context, weights_[site]->value, weight);
 }
 

@@ -16,11 +16,11 @@ class FloatMethod : public Method {
 
   std::vector<ParameterDeclaration> Declare() const override;
   void Bind(Context& context, const std::vector<Parameter*>& parameters) override;
-  void FromFloat(Context& context, int site, const Tensor& weight) override;
+  void FromFloat(Context& context, int site, const Tensor& weight, const Tensor& gain) override;
   std::unique_ptr<Prepared> Begin(Context&, Mode, const StepKey&, const Tensor&) override {
     return std::make_unique<Prepared>();
   }
-  Tensor Weight(Context&, const Prepared&, int site) override { return weights_[site]->value; }
+  Tensor Weight(Context&, const Prepared&, int site, const Tensor&) override { return weights_[site]->value; }
   Tensor Activation(Context&, const Prepared&, int, const Tensor& x) override { return x; }
   bool AbsorbsRelu(int) const override { return false; }
   Tensor Penalty(Context&) override { return {}; }

@@ -3,8 +3,10 @@
 #include <map>
 
 #include "models/quantized/bayesian_bits_method.h"
+#include "models/quantized/bsq_method.h"
 #include "models/quantized/float_method.h"
 #include "models/quantized/method.h"
+#include "ops/quant/bsq/bsq_math.h"
 #include "runtime/base/error.h"
 
 namespace bitgate {
@@ -26,12 +28,30 @@ void CheckBayesianBits(const QuantizerConfig& config) {
   }
 }
 
+void CheckBsq(const QuantizerConfig& config) {
+  if (!(config.alpha() >= 0) || !std::isfinite(config.alpha())) {
+    throw InvalidArgument("quantizer.alpha: expected a number >= 0, got ", config.alpha());
+  }
+  if (config.initial_bits() < 1 || config.initial_bits() > kBsqMaxBits) {
+    throw InvalidArgument("quantizer.initial_bits: expected 1 to ", kBsqMaxBits, ", got ", config.initial_bits());
+  }
+  if (config.activation_bits() < 0 || config.activation_bits() > kBsqMaxActivationBits) {
+    throw InvalidArgument("quantizer.activation_bits: expected 0 to ", kBsqMaxActivationBits, ", got ",
+                          config.activation_bits());
+  }
+}
+
 const std::map<std::string, Make>& Methods() {
   static const auto& methods = *new std::map<std::string, Make>{
       {"bayesian_bits",
        [](const Graph& graph, const QuantizerConfig& config) {
          CheckBayesianBits(config);
          return std::make_unique<BayesianBitsMethod>(QuantizationSites(graph), MaxMacs(graph), config);
+       }},
+      {"bsq",
+       [](const Graph& graph, const QuantizerConfig& config) {
+         CheckBsq(config);
+         return std::make_unique<BsqMethod>(graph, config);
        }},
       {"float", [](const Graph& graph,
                    const QuantizerConfig&) { return std::make_unique<FloatMethod>(QuantizationSites(graph)); }},

@@ -25,6 +25,28 @@ namespace bitgate {
 enum class Mode {
   kTrain,     // gates are drawn (or noise-free, as configured); gradients flow
   kEvaluate,  // gates are thresholded: what freezing would keep
+  kCalibrate,  // the same, and the method notes what freezing must know of the activations
+};
+
+// What a layer's batch norm is to the quantized weight before it (Krishnamoorthi, arXiv 1806.08342): behind it, or its
+// gain gamma / sigma part of it, with sigma of the running statistics. If folded, a training batch's statistics come
+// from one of three places.
+enum class NormFolding {
+  kNone,
+  kFloatStatistics,      // a second convolution with the float weight, differentiated too
+  kDetachedStatistics,   // the same, not differentiated
+  kQuantizedStatistics,  // the quantized convolution itself, the gain undone
+};
+
+// What Adjust has done to a weight or bias.
+struct AdjustedTensor {
+  std::string name;
+  int bits_before = 0, bits = 0;  // 0: all its values are zero
+};
+
+struct AdjustReport {
+  std::vector<AdjustedTensor> tensors;
+  std::vector<std::string> warnings;  // what the user should know, layers that are zero by name
 };
 
 // What all quantizers of a network share in one forward pass (all gate values, computed by one kernel).
@@ -46,31 +68,48 @@ class Method {
   virtual std::vector<ParameterDeclaration> Declare() const = 0;
   // Hands over the parameters, one for each declaration. Not owned; they outlive the method.
   virtual void Bind(Context& context, const std::vector<Parameter*>& parameters) = 0;
-  // Initialises a weight site from float weights (a contiguous tensor of the site's shape), ranges included.
-  virtual void FromFloat(Context& context, int site, const Tensor& weight) = 0;
+  // Initialises a weight site from float weights (a contiguous tensor of the site's shape), ranges included. `gain`: what
+  // Weight will be given; undefined for none.
+  virtual void FromFloat(Context& context, int site, const Tensor& weight, const Tensor& gain) = 0;
+  // The sites' batch norms.
+  virtual NormFolding norm_folding() const { return NormFolding::kNone; }
 
   // Begins a forward pass. `key` keys the noise of kTrain (its words are read on the device, where it has some, so that
   // a captured pass may be replayed); a defined `noise` (uniform, as many as noise_size())
   // replaces it.
   virtual std::unique_ptr<Prepared> Begin(Context& context, Mode mode, const StepKey& key, const Tensor& noise) = 0;
   virtual int64_t noise_size() const { return 0; }
-  // The quantized twin of a weight.
-  virtual Tensor Weight(Context& context, const Prepared& prepared, int site) = 0;
+  // The quantized twin of a weight, of the weight times `gain` ([channels]) where that is defined: only if the method
+  // folds norms.
+  virtual Tensor Weight(Context& context, const Prepared& prepared, int site, const Tensor& gain) = 0;
+  // A method may take over the bias of a weight site's layer as well: its initial value, and its quantized twin.
+  virtual bool OwnsBias(int) const { return false; }
+  virtual void BiasFromFloat(Context&, int, const Tensor&) {}
+  virtual Tensor Bias(Context&, const Prepared&, int) { return {}; }
   // The quantized twin of an activation. If AbsorbsRelu(site), x is the value before the relu and the result what
   // quantizing after the relu would give. An activation seen for the first time in kTrain initialises its range; in
   // kEvaluate that is FailedPrecondition.
   virtual Tensor Activation(Context& context, const Prepared& prepared, int site, const Tensor& x) = 0;
   virtual bool AbsorbsRelu(int site) const = 0;
   // What the method adds to the loss: a scalar, already weighted, a function of the parameters alone; undefined for
-  // nothing.
+  // nothing. Its gradient reaches the parameters by the tape, or by Parameter::decay, which this call renews.
   virtual Tensor Penalty(Context& context) = 0;
+
+  // Whether the parameters' meaning is to be renewed now and then in training, and at its end: BSQ's re-quantization.
+  virtual bool adjusts() const { return false; }
+  // Does that. What the network computes changes by rounding at most; moments of optimizers mean nothing afterwards.
+  virtual AdjustReport Adjust(Context&) { return {}; }
+  // Whether Freeze needs to have seen the training set in Mode::kCalibrate; begins that pass anew.
+  virtual bool calibrates() const { return false; }
+  virtual void BeginCalibration() {}
 
   // What evaluation decides for every site now: bits and kept channels.
   virtual std::vector<SiteState> States(Context& context) = 0;
   // The plain fixed quantizer that takes the method's place, with the same decision. Throws FailedPrecondition for an
   // activation that has seen no data.
   virtual Fixed Freeze(Context& context, int site) = 0;
-  // A weight site's float values before quantization, [site shape]. Valid until the next optimizer step.
+  // A weight site's float values before quantization, without gain, [site shape]. Valid until the next optimizer step.
+  // Where a method folds norms it records, if a tape is recording.
   virtual Tensor FloatWeight(Context& context, int site) = 0;
 
   // What is not in the parameters (which ranges are set, signs), as text for a file. Load throws DataLoss.

@@ -97,7 +97,7 @@ void CheckSameGraph(const std::string& path, const Graph& expected, const Graph&
 Checkpoint CaptureNetwork(Network& network, const std::string& configuration) {
   Checkpoint checkpoint;
   checkpoint.configuration = configuration;
-  checkpoint.graph = network.graph().ToText();
+  checkpoint.graph = network.source().ToText();
   checkpoint.network_state = network.SaveState();
   for (const auto& [name, tensor] : network.StateTensors()) {
     checkpoint.network_tensors[name] = HostCopy(network.context(), tensor);
@@ -162,7 +162,7 @@ Graph GraphOf(const Checkpoint& checkpoint) {
 }
 
 void LoadNetwork(Network& network, const Checkpoint& checkpoint) {
-  CheckSameGraph(checkpoint.path, network.graph(), GraphOf(checkpoint));
+  CheckSameGraph(checkpoint.path, network.source(), GraphOf(checkpoint));
   try {
     network.Load(checkpoint.network_tensors, checkpoint.network_state);
   } catch (const Error& error) {

@@ -96,7 +96,7 @@ EvaluationResult Evaluate(Network& network, Feeder& feeder, const EvaluationOpti
   BatchSums sums(context, feeder.batches_per_epoch());
   feeder.StartEpoch(0);
   while (const DeviceBatch* batch = feeder.Next()) {
-    const Tensor logits = network.Forward(batch->images(), Mode::kEvaluate).logits;
+    const Tensor logits = network.Forward(batch->images(), options.mode).logits;
     sums.Add(logits, batch->labels());
     result.images += batch->size();
     if (options.predictions) {

@@ -14,6 +14,7 @@ namespace bitgate {
 
 struct EvaluationOptions {
   int64_t batch_size = 256;  // where Evaluate makes the batches itself
+  Mode mode = Mode::kEvaluate;  // or kCalibrate
   bool predictions = false;  // keep the predicted class of every image
   // Called after every batch with the number of images done (on a GPU: queued); false stops: Evaluate throws Cancelled.
   std::function<bool(int64_t images)> progress;
@@ -33,7 +34,7 @@ void CheckDataset(const std::string& where, const Graph& graph, const Dataset& d
 // Where the largest logit of each row is, the first of equals. logits: [n, classes], float32.
 std::vector<int32_t> LargestOfRows(Context& context, const Tensor& logits);
 
-// Runs the whole set through the network in Mode::kEvaluate, in order, preprocessed as the graph says. Throws what
+// Runs the whole set through the network, in order, preprocessed as the graph says. Throws what
 // CheckDataset throws. On a GPU it waits for the device at the end, and now and then in between; with predictions,
 // after every batch.
 EvaluationResult Evaluate(Network& network, const Dataset& dataset, const EvaluationOptions& options = {});

@@ -94,7 +94,7 @@ void CheckGroupOptions(const std::string& where, const GroupOptions& options) {
 Optimizers::Optimizers(Context& context, const std::vector<Parameter*>& parameters, const GroupsOptions& options)
     : context_(context), options_(options) {
   for (Parameter* parameter : parameters) {
-    if (parameter->value.size() == 0) continue;
+    if (parameter->value.size() == 0 || !parameter->declaration.learned) continue;
     const int group = static_cast<int>(parameter->declaration.group);
     const bool adam = options[group].optimizer == OptimizerKind::kAdam;
     Slot slot{parameter, {}, {}};
@@ -127,13 +127,15 @@ void Optimizers::Step(const Tape& tape, const Tensor& scalars, const Tensor& pro
     update_group.kind = options.optimizer == OptimizerKind::kAdam ? UpdateKind::kAdam : SgdKind(sgd);
     update_group.scalars = ReshapeView(SliceView(scalars, 0, group, group + 1), {kStepScalars});
     for (const Slot& slot : groups_[group]) {
-      const Tensor gradient = tape.Gradient(slot.parameter->value);
+      const Tensor gradient = tape.Gradient(slot.parameter->leaf());
       if (!gradient.defined()) continue;
       ParameterUpdate update;
       update.parameter = slot.parameter->value;
       update.gradient = gradient;
       update.first_moment = slot.first_moment;
       update.second_moment = slot.second_moment;
+      update.gain = slot.parameter->gain;
+      update.decay = slot.parameter->decay;
       update.low = slot.parameter->declaration.low;
       update.high = slot.parameter->declaration.high;
       update_group.updates.push_back(std::move(update));

@@ -33,6 +33,22 @@ inline Graph TestGraph(int channels = 4, double scale = 1.0 / 255) {
   return b.Build();
 }
 
+// With batch norm and a residual sum.
+inline Graph TestResidualGraph() {
+  GraphBuilder b("tiny_residual");
+  std::string x = b.Input({kTestSide, kTestSide, 1}, Scaled(1.0 / 255));
+  x = b.Node("conv1", "conv2d", {x}, {{"channels", 4}, {"kernel", 3}, {"bias", false}});
+  x = b.Node("bn1", "batch_norm", {x});
+  const std::string relu1 = b.Node("relu1", "relu", {x});
+  x = b.Node("conv2", "conv2d", {relu1}, {{"channels", 4}, {"kernel", 3}, {"padding", 1}, {"bias", false}});
+  x = b.Node("bn2", "batch_norm", {x});
+  x = b.Node("sum", "add", {x, relu1});
+  x = b.Node("relu2", "relu", {x});
+  x = b.Node("flatten", "flatten", {x});
+  b.Node("fc", "linear", {x}, {{"channels", static_cast<int>(kTestClasses)}});
+  return b.Build();
+}
+
 // Noise, and a bright band of two rows whose place is the class.
 inline Dataset TestData(int64_t images, uint64_t seed) {
   const int64_t pixels = kTestSide * kTestSide;
@@ -120,9 +136,10 @@ inline RunFiles ReadRun(const std::string& output) {
 // Trains in a program of its own, resuming if there is a checkpoint. With `stop_at` > 0, the progress callback says
 // stop at its call of that number. Returns whether training reached its end.
 inline bool TrainOnce(const std::string& output, int stop_at = 0, const TrainerOptions& options = TestOptions(),
-                      TrainerCallbacks callbacks = {}) {
+                      TrainerCallbacks callbacks = {}, const Graph& graph = TestGraph(),
+                      const QuantizerConfig& quantizer = TestQuantizer()) {
   const bool resume = FileExists(output);
-  TestNetwork test(resume ? 99 : 1);  // another initialisation: resuming must replace all of it
+  TestNetwork test(resume ? 99 : 1, graph, quantizer);  // another initialisation: resuming must replace all of it
   int calls = 0;
   callbacks.progress = [&](const StepSummary&) { return ++calls != stop_at; };
   Trainer trainer(test.network, TestTrainData(), TestTestData(), options, {output, "batch_size: 16"}, callbacks);

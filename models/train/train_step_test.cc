@@ -178,14 +178,14 @@ class Onlooker : public Method {
   explicit Onlooker(std::unique_ptr<Method> inner) : Method(inner->sites()), inner_(std::move(inner)) {}
   std::vector<ParameterDeclaration> Declare() const override { return inner_->Declare(); }
   void Bind(Context& context, const std::vector<Parameter*>& parameters) override { inner_->Bind(context, parameters); }
-  void FromFloat(Context& context, int site, const Tensor& weight) override {
-    inner_->FromFloat(context, site, weight);
+  void FromFloat(Context& context, int site, const Tensor& weight, const Tensor& gain) override {
+    inner_->FromFloat(context, site, weight, gain);
   }
   std::unique_ptr<Prepared> Begin(Context& context, Mode mode, const StepKey& key, const Tensor& noise) override {
     return inner_->Begin(context, mode, key, noise);
   }
-  Tensor Weight(Context& context, const Prepared& prepared, int site) override {
-    return inner_->Weight(context, prepared, site);
+  Tensor Weight(Context& context, const Prepared& prepared, int site, const Tensor& gain) override {
+    return inner_->Weight(context, prepared, site, gain);
   }
   Tensor Activation(Context& context, const Prepared& prepared, int site, const Tensor& x) override {
     return inner_->Activation(context, prepared, site, x);

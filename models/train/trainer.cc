@@ -53,6 +53,7 @@ struct Trainer::Impl {
   TrainerFiles files;
   TrainerCallbacks callbacks;
   Feeder feeder, test_feeder;
+  std::unique_ptr<Feeder> calibration_feeder;  // the training images as they are; made when it is needed
   std::unique_ptr<TrainStep> step;
   int64_t revision = 0;     // of the network, that the step belongs to
   std::string data_digest;  // made when it is first asked for
@@ -77,8 +78,12 @@ struct Trainer::Impl {
   int64_t steps_per_epoch() const { return feeder.batches_per_epoch(); }
   // Steps queued; `progress` counts those whose results are in.
   int64_t phase_step() const { return progress.epoch * steps_per_epoch() + progress.batch + step->pending(); }
+  bool adjusts() const { return progress.phase == Phase::kGates && network.method().adjusts(); }
+  // Of the phase, after which the optimizers began anew.
+  int64_t last_adjusted_epoch() const;
 
   void BeginPhase(Phase phase);
+  void BeginSteps();
   bool PhaseLeft() const;
   void SwitchPhase();
   void OpenFiles();
@@ -91,8 +96,11 @@ struct Trainer::Impl {
   Error Diverged(const std::string& got) const;
   [[noreturn]] void Stop();
 
+  void Adjust();
+  void Calibrate();
   EpochSummary EndEpoch();
   EvaluationResult EvaluateTest();
+  EvaluationResult EvaluateOn(Feeder& set, Mode mode);
   double Penalty();
   const std::string& DataDigest();
   void FillCosts(EpochSummary* summary);
@@ -111,7 +119,11 @@ void Trainer::Impl::BeginPhase(Phase phase) {
   progress.phase = phase;
   progress.epoch = 0;
   progress.best_objective = std::numeric_limits<double>::infinity();
-  step = std::make_unique<TrainStep>(network, GroupsOf(this->phase()));
+  BeginSteps();
+}
+
+void Trainer::Impl::BeginSteps() {
+  step = std::make_unique<TrainStep>(network, GroupsOf(phase()));
   revision = network.revision();
 }
 
@@ -142,6 +154,7 @@ void Trainer::Impl::RunEpoch() {
     if (callbacks.progress && !callbacks.progress(Summary())) Stop();
   }
   TakeResults(0);
+  Adjust();
   const EpochSummary summary = EndEpoch();
   Save(summary);
   if (callbacks.epoch_end) callbacks.epoch_end(summary);
@@ -152,7 +165,7 @@ void Trainer::Impl::Step(const DeviceBatch& batch) {
   inputs.images = batch.images();
   inputs.labels = batch.labels();
   inputs.key = {options.seed, 0, static_cast<uint64_t>(progress.global_step + step->pending())};
-  inputs.optimizer_step = phase_step() + 1;
+  inputs.optimizer_step = phase_step() - last_adjusted_epoch() * steps_per_epoch() + 1;
   inputs.learning_rates = LearningRates(phase_step());
   TakeResults(StepResults::kMaxPending - 1);
   step->Queue(inputs);
@@ -212,6 +225,33 @@ std::array<double, kParameterGroups> Trainer::Impl::LearningRates(int64_t step) 
 
 // -- The end of an epoch ---------------------------------------------------------------------------------------------
 
+int64_t Trainer::Impl::last_adjusted_epoch() const {
+  if (!adjusts() || options.requantize_every == 0) return 0;
+  return progress.epoch / options.requantize_every * options.requantize_every;
+}
+
+// What is adjusted already (by a run that was stopped behind this) does not change again.
+void Trainer::Impl::Adjust() {
+  if (progress.phase != Phase::kGates) return;
+  const int64_t done = progress.epoch + 1;
+  const bool last = done == phase().epochs;
+  const bool due = options.requantize_every > 0 && done % options.requantize_every == 0;
+  if (adjusts() && (due || last)) {
+    const AdjustReport report = network.Adjust();
+    BeginSteps();
+    if (callbacks.adjusted) callbacks.adjusted(report);
+  }
+  if (last && network.method().calibrates()) Calibrate();
+}
+
+void Trainer::Impl::Calibrate() {
+  if (!calibration_feeder) {
+    calibration_feeder = std::make_unique<Feeder>(context, network.graph(), train, TestLoading(options));
+  }
+  network.method().BeginCalibration();
+  EvaluateOn(*calibration_feeder, Mode::kCalibrate);
+}
+
 EpochSummary Trainer::Impl::EndEpoch() {
   const EvaluationResult evaluation = EvaluateTest();
   EpochSummary summary;
@@ -235,19 +275,23 @@ EpochSummary Trainer::Impl::EndEpoch() {
   return summary;
 }
 
-EvaluationResult Trainer::Impl::EvaluateTest() {
+EvaluationResult Trainer::Impl::EvaluateTest() { return EvaluateOn(test_feeder, Mode::kEvaluate); }
+
+EvaluationResult Trainer::Impl::EvaluateOn(Feeder& set, Mode mode) {
   EvaluationOptions evaluation;
+  evaluation.mode = mode;
   bool stopped = false;
   evaluation.progress = [&](int64_t images) {
     if (!callbacks.progress) return true;
     StepSummary summary = Summary();
     summary.evaluating = true;
     summary.evaluated_images = images;
+    summary.evaluation_images = set.size();
     stopped = !callbacks.progress(summary);
     return !stopped;
   };
   try {
-    return Evaluate(network, test_feeder, evaluation);
+    return Evaluate(network, set, evaluation);
   } catch (const Error&) {
     if (!stopped) throw;
   }
@@ -347,6 +391,9 @@ Trainer::Trainer(Network& network, const Dataset& train, const Dataset& test, co
                  const TrainerFiles& files, const TrainerCallbacks& callbacks) {
   CheckPhase("gates", options.gates);
   CheckPhase("fine_tune", options.fine_tune);
+  if (options.requantize_every < 0) {
+    throw InvalidArgument("training: expected requantize_every of at least 0, got ", options.requantize_every);
+  }
   CheckDataset("training images", network.graph(), train);
   CheckDataset("test images", network.graph(), test);
   if (options.evaluation_batch_size < 1) {

@@ -1,124 +1,10 @@
-#include <string.h>
-
-#include "ops/elementwise/elementwise_math.h"
+#include "ops/norm/channels_cpu.h"
 #include "ops/norm/norm_kernels.h"
 #include "ops/norm/norm_math.h"
-#include "runtime/kernel/map.h"
 
 namespace bitgate {
 namespace cpu {
 namespace BG_ISA {
-namespace {
-
-constexpr int64_t kWideRow = 128;
-constexpr int64_t kSumBlock = 16384;  // elements that a block of partial sums is for, at least
-
-// The matrix as rows of `width`: several of the given ones where those are narrow, so that loops over a row are long.
-struct WideRows {
-  int64_t channels, size, width, count;
-
-  BG_INLINE WideRows(int64_t rows, int64_t channels) : channels(channels), size(rows * channels), width(channels) {
-    if (channels < kWideRow) width = kWideRow / channels * channels;
-    count = (size + width - 1) / width;
-  }
-  // The elements of wide row r: the last may be shorter.
-  BG_INLINE int64_t Length(int64_t r) const { return r + 1 < count ? width : size - r * width; }
-  BG_INLINE int64_t grain() const { return 1 + 2 * kBlock / width; }
-};
-
-// Scratch memory: arrays of a wide row each, and doubles behind them.
-struct Scratch {
-  float* wide;
-  double* sums;
-
-  BG_INLINE Scratch(KernelContext& context, const WideRows& rows, int arrays, int64_t sums_count) {
-    const size_t bytes = (sizeof(float) * arrays * rows.width + 63) / 64 * 64;
-    char* memory = static_cast<char*>(context.workspace.Get(bytes + sizeof(double) * sums_count));
-    wide = reinterpret_cast<float*>(memory);
-    sums = reinterpret_cast<double*>(memory + bytes);
-  }
-};
-
-// value to array[channel], array[channel + channels] and so on.
-BG_INLINE void Repeat(const WideRows& rows, int64_t channel, float value, float* array) {
-  for (int64_t i = channel; i < rows.width; i += rows.channels) array[i] = value;
-}
-
-// f(i, n) for n elements from i on, 16 but at the end.
-template <class F>
-BG_INLINE void ForEachVector(int64_t length, const F& f) {
-  int64_t i = 0;
-  for (; i + kLanes <= length; i += kLanes) f(i, kLanes);
-  if (i < length) f(i, static_cast<int>(length - i));
-}
-
-BG_INLINE Vec LoadSome(const float* p, int count) { return count == kLanes ? Load(p) : LoadFirst(p, count); }
-BG_INLINE void StoreSome(Vec v, float* p, int count) {
-  if (count == kLanes) {
-    Store(v, p);
-  } else {
-    StoreFirst(v, p, count);
-  }
-}
-
-// y = slope (x - mean) + shift, then the activation; lines [3, width].
-BG_INLINE void MapLines(const WideRows& rows, const float* x, const float* lines, bool relu, float* y) {
-  const float *mean = lines, *slope = lines + rows.width, *shift = lines + 2 * rows.width;
-  ParallelFor(rows.count, rows.grain(), [&](int64_t first, int64_t last) {
-    const Vec zero = Broadcast(0.0f);
-    for (int64_t r = first; r < last; ++r) {
-      const float* from = x + r * rows.width;
-      float* to = y + r * rows.width;
-      ForEachVector(
-          rows.Length(r), [&](int64_t i, int n) __attribute__((always_inline)) {
-            const Vec value =
-                OnLine(LoadSome(from + i, n), LoadSome(mean + i, n), LoadSome(slope + i, n), LoadSome(shift + i, n));
-            StoreSome(relu ? ReluValue(value, zero) : value, to + i, n);
-          });
-    }
-  });
-}
-
-// Two sums of each channel over all rows: terms(begin, i, sum, sum) adds what is at place i of the wide row that begins
-// at `begin`; finish(channel, sum, sum). Loops of 16 are the compiler's to turn into vectors, which changes no bit.
-template <class Terms, class Finish>
-BG_INLINE void SumChannels(const WideRows& rows, double* partial, const Terms& terms, const Finish& finish) {
-  const int64_t block_rows = (kSumBlock + rows.width - 1) / rows.width;
-  const int64_t blocks = (rows.count + block_rows - 1) / block_rows;
-  const int64_t width = rows.width;
-  ParallelFor(blocks, 1, [&](int64_t first, int64_t last) {
-    for (int64_t block = first; block < last; ++block) {
-      double* sums = partial + block * 2 * width;
-      memset(sums, 0, sizeof(double) * 2 * width);
-      const int64_t end = (block + 1) * block_rows < rows.count ? (block + 1) * block_rows : rows.count;
-      for (int64_t r = block * block_rows; r < end; ++r) {
-        const int64_t length = rows.Length(r), begin = r * width;
-        int64_t i = 0;
-        for (; i + kLanes <= length; i += kLanes) {
-          for (int j = 0; j < kLanes; ++j) terms(begin, i + j, sums[i + j], sums[width + i + j]);
-        }
-        for (; i < length; ++i) terms(begin, i, sums[i], sums[width + i]);
-      }
-    }
-  });
-  ParallelFor(rows.channels, 1 + kBlock / (blocks * width / rows.channels + 1), [&](int64_t first, int64_t last) {
-    for (int64_t c = first; c < last; ++c) {
-      double sums[2] = {0, 0};
-      for (int64_t block = 0; block < blocks; ++block) {
-        const double* of_block = partial + block * 2 * width;
-        for (int64_t i = c; i < width; i += rows.channels) sums[0] += of_block[i], sums[1] += of_block[width + i];
-      }
-      finish(c, sums[0], sums[1]);
-    }
-  });
-}
-
-BG_INLINE int64_t SumsCount(const WideRows& rows) {
-  const int64_t block_rows = (kSumBlock + rows.width - 1) / rows.width;
-  return 2 * rows.width * ((rows.count + block_rows - 1) / block_rows);
-}
-
-}  // namespace
 
 void ChannelStatistics(KernelContext& context, View mean, View variance, View running_mean, View running_variance,
                        ConstView x, float momentum, int64_t row_count, int64_t channels) {
@@ -128,8 +14,8 @@ void ChannelStatistics(KernelContext& context, View mean, View variance, View ru
   const float *values = x.As(), *shift = scratch.wide;
   SumChannels(
       rows, scratch.sums,
-      [=](int64_t begin, int64_t i, double& sum, double& squares) __attribute__((always_inline)) {
-        const double moved = static_cast<double>(values[begin + i]) - static_cast<double>(shift[i]);
+      [=](int64_t begin, int64_t i, float& sum, float& squares) __attribute__((always_inline)) {
+        const float moved = values[begin + i] - shift[i];
         sum += moved;
         squares += moved * moved;
       },
@@ -182,10 +68,10 @@ void BatchNormBackwardChannels(KernelContext& context, View grad_gamma, View gra
   const float *values = x.As(), *gradients = grad_y.As();
   SumChannels(
       rows, scratch.sums,
-      [=](int64_t begin, int64_t i, double& sum, double& products) __attribute__((always_inline)) {
-        const double gradient = static_cast<double>(gradients[begin + i]);
+      [=](int64_t begin, int64_t i, float& sum, float& products) __attribute__((always_inline)) {
+        const float gradient = gradients[begin + i];
         sum += gradient;
-        products += gradient * static_cast<double>((values[begin + i] - means[i]) * inverses[i]);
+        products += gradient * ((values[begin + i] - means[i]) * inverses[i]);
       },
       [&](int64_t c, double sum, double products) __attribute__((always_inline)) {
         grad_beta.As()[c] = static_cast<float>(sum);

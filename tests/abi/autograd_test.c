@@ -101,6 +101,11 @@ static void shapes_and_sums(void) {
   EXPECT(part, 2, 3);
   BACK(part, 5, 6);
   EXPECT_GRADIENT(a, 0, 5, 6, 0);
+  a = LEAF(2, 1, 1, 2);
+  CHECK_OK(bg_pad_channels(context, a, 4, &y));
+  EXPECT(y, 0, 1, 0, 0, 0, 2, 0, 0);
+  BACK(y, 1, 2, 3, 4, 5, 6, 7, 8);
+  EXPECT_GRADIENT(a, 2, 6);
   a = LEAF(2, 2, 1, 2, 3, 5);
   CHECK_OK(bg_sum(context, a, &y));
   EXPECT(y, 11);
@@ -183,6 +188,55 @@ static void statistics(void) {
   EXPECT_GRADIENT(beta, 3);
   bg_tensor_free(mean);
   bg_tensor_free(variance);
+}
+
+static void folded_norm(void) {
+  const bg_folded_norm_params params = {.struct_size = sizeof params, .momentum = 0.5f, .epsilon = 1};
+  bg_tensor *w = LEAF(2, 2, 1, 2, 3, 4), *gain = LEAF(2, 0, 2, -1), *gamma = LEAF(1, 0, 6), *beta = LEAF(1, 0, 1);
+  bg_tensor *mean = LEAF(1, 0, 2), *variance = LEAF(1, 0, 8), *statistics = LEAF(2, 1, 4, 3), *y = NULL;
+  bg_tensor* x = LEAF(3, 1, 2, 4, 12);
+  CHECK_OK(bg_scale_rows(context, w, gain, &y));
+  EXPECT(y, 2, 4, -3, -4);
+  BACK(y, 1, 2, 3, 4);
+  EXPECT_GRADIENT(w, 2, 4, -3, -4);
+  EXPECT_GRADIENT(gain, 5, 25);
+  CHECK_OK(bg_folded_gain(context, gamma, variance, 1, &y)); /* sigma_run = 3 */
+  EXPECT(y, 2);
+  BACK(y, 3);
+  EXPECT_GRADIENT(gamma, 1);
+  gamma = LEAF(1, 0, 6);
+  CHECK_OK(bg_folded_shift(context, gamma, beta, mean, variance, 1, &y));
+  EXPECT(y, -3);
+  BACK(y, 3);
+  EXPECT_GRADIENT(gamma, -2);
+  EXPECT_GRADIENT(beta, 3);
+  gamma = LEAF(1, 0, 6);
+  beta = LEAF(1, 0, 1);
+  CHECK_OK(bg_folded_batch_norm(context, x, statistics, gamma, beta, variance, &params, &y)); /* 1.5 (x - 8) + 1 */
+  EXPECT(y, -8, -5, 7);
+  BACK(y, 1, 0, 2);
+  EXPECT_GRADIENT(x, 1.5f, 0, 3);
+  EXPECT_GRADIENT(statistics, -9, -(-9 + 2 * 6) / 8.0f);
+  EXPECT_GRADIENT(gamma, -6);
+  EXPECT_GRADIENT(beta, 3);
+  /* Mean 0 and variance 12, undone: 3. */
+  x = LEAF(2, 1, 3.4641016f, -3.4641016f);
+  gamma = LEAF(1, 0, -6);
+  beta = LEAF(1, 0, 1);
+  CHECK_OK(bg_folded_batch_norm_of_result(context, x, gamma, beta, mean, variance, &params, &y)); /* 1.5 x + 1 */
+  EXPECT(y, 6.1961524f, -4.1961524f);
+  EXPECT(mean, 1);
+  EXPECT(variance, 7); /* half of 8 and 2 * 3 */
+  BACK(y, 1, 0);
+  EXPECT_GRADIENT(beta, 1);
+  EXPECT_GRADIENT(gamma, -0.6495191f);   /* y variance / (gamma (variance + gain^2)) */
+  EXPECT_GRADIENT(x, 0.1875f, -0.1875f); /* 1.5 (1 - 1/2 - 3/8) */
+  statistics = LEAF(2, 1, 4, 3);
+  CHECK_OK(bg_update_running_statistics(context, mean, variance, statistics, 4, 0.25f));
+  EXPECT(mean, 1.75f);
+  EXPECT(variance, 6.25f);
+  bg_tensor* all[] = {mean, variance, statistics};
+  for (size_t i = 0; i < sizeof all / sizeof *all; ++i) bg_tensor_free(all[i]);
 }
 
 static void losses(void) {
@@ -336,6 +390,7 @@ int main(int argc, char** argv) {
   RUN(products);
   RUN(windows);
   RUN(statistics);
+  RUN(folded_norm);
   RUN(losses);
   RUN(quantizers);
   RUN(bsq);

@@ -42,7 +42,7 @@ static int32_t on_epoch(void* user_data, const bg_epoch* epoch) {
 }
 
 static bg_callbacks callbacks_of(stops* at) {
-  const bg_callbacks callbacks = {sizeof callbacks, 0, on_step, on_epoch, at};
+  const bg_callbacks callbacks = {.struct_size = sizeof callbacks, .step = on_step, .epoch = on_epoch, .user_data = at};
   return callbacks;
 }
 

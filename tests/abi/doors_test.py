@@ -6,6 +6,21 @@ import subprocess
 import harness
 
 
+BSQ = """
+network { graph_file: "tiny_graph.textproto" }
+quantizer { method: "bsq" alpha: 0.05 initial_bits: 5 }
+training {
+  epochs: 3
+  batch_size: 32
+  seed: 7
+  requantize_every: 2
+  weights { kind: SGD learning_rate: 0.1 momentum: 0.9 }
+  ranges { kind: SGD learning_rate: 0.1 }
+}
+evaluation { batch_size: 64 }
+"""
+
+
 class DoorsTest(harness.Case):
 
     def through_c(self, recipe):
@@ -23,6 +38,13 @@ class DoorsTest(harness.Case):
             self.assertEqual((folder / name).read_bytes(), pathlib.Path(mine).read_bytes(), name)
 
     def test_verb_by_verb(self):
+        self.verb_by_verb()
+
+    def test_bsq_verb_by_verb(self):
+        self.recipe.write_text(BSQ, encoding="utf-8")
+        self.verb_by_verb()
+
+    def verb_by_verb(self):
         run, frozen, tuned, onnx = (self.folder / name for name in
                                     ("run.safetensors", "frozen.safetensors", "tuned.safetensors", "model.onnx"))
         self.run_bitgate(*self.train_arguments(run))

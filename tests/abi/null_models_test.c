@@ -13,6 +13,7 @@ static struct {
   bg_dataset* dataset;
   bg_bit_report* bits;
   bg_freeze_report* frozen;
+  bg_requantize_report* requantized;
   bg_model* model;
   bg_trainer* trainer;
   const char* text;
@@ -172,6 +173,7 @@ static void models(void) {
   NULL_REFUSED(bg_model_create_from_file, path, NULL, "cpu", &out.model);
   NULL_REFUSED(bg_model_create_from_file, out, check_path("null.safetensors"), "cpu", NULL);
   NULL_ALLOWED(bg_model_create_from_file, device, check_path("null.safetensors"), NULL, &copy);
+  NULL_ALLOWED(bg_model_load_float_weights, table, model, check_path("null.safetensors"), NULL);
   bg_model_free(copy);
   NULL_REFUSED(bg_model_create_copy, model, NULL, &out.model);
   NULL_REFUSED(bg_model_create_copy, out, model, NULL);
@@ -212,8 +214,16 @@ static void models(void) {
   NULL_REFUSED(bg_model_parameter, model, NULL, 0, &out.text, &out.tensor);
   NULL_REFUSED(bg_model_parameter, name, model, 0, NULL, &out.tensor);
   NULL_REFUSED(bg_model_parameter, out, model, 0, &out.text, NULL);
+  NULL_REFUSED(bg_model_requantize, model, NULL, &out.requantized);
+  NULL_ALLOWED(bg_model_requantize, report, model, NULL);
+  NULL_REFUSED(bg_model_calibrate, model, NULL, images);
+  NULL_REFUSED(bg_model_calibrate, images, model, NULL);
   NULL_REFUSED(bg_model_freeze, model, NULL, &out.frozen);
   NULL_ALLOWED(bg_model_freeze, report, model, NULL);
+  NULL_REFUSED(bg_model_load_float_weights, model, NULL, "x", &out.text);
+  NULL_REFUSED(bg_model_load_float_weights, path, model, NULL, &out.text);
+  NULL_REFUSED(bg_model_write_float_weights, model, NULL, "x");
+  NULL_REFUSED(bg_model_write_float_weights, path, model, NULL);
   NULL_REFUSED(bg_model_export_onnx, model, NULL, "x", &out.text);
   NULL_REFUSED(bg_model_export_onnx, path, model, NULL, &out.text);
   NULL_ALLOWED(bg_model_export_onnx, warnings, model, check_path("null.onnx"), NULL);
@@ -256,6 +266,28 @@ static void reports(void) {
   bg_bit_report_free(bits);
   bg_freeze_report_free(frozen);
   bg_model_free(model);
+}
+
+static void requantize_reports(void) {
+  bg_config* config = tiny_bsq_config();
+  bg_model* model = NULL;
+  bg_requantize_report* report = NULL;
+  bg_requantized_tensor tensor = {.struct_size = sizeof tensor};
+  begin();
+  CHECK_OK(bg_model_create(config, NULL, &model));
+  CHECK_OK(bg_model_requantize(model, &report));
+  NULL_REFUSED(bg_requantize_report_tensor_count, report, NULL, &out.number);
+  NULL_REFUSED(bg_requantize_report_tensor_count, count, report, NULL);
+  NULL_REFUSED(bg_requantize_report_tensor, report, NULL, 0, &tensor);
+  NULL_REFUSED(bg_requantize_report_tensor, tensor, report, 0, NULL);
+  NULL_REFUSED(bg_requantize_report_warning_count, report, NULL, &out.number);
+  NULL_REFUSED(bg_requantize_report_warning_count, count, report, NULL);
+  NULL_REFUSED(bg_requantize_report_warning, report, NULL, 0, &out.text);
+  NULL_REFUSED(bg_requantize_report_warning, warning, report, 0, NULL);
+  CHECK(tensor.bits_before == 0 && tensor.name == NULL);
+  bg_requantize_report_free(report);
+  bg_model_free(model);
+  bg_config_free(config);
 }
 
 static void trainers(void) {
@@ -311,6 +343,7 @@ int main(int argc, char** argv) {
   RUN(datasets);
   RUN(models);
   RUN(reports);
+  RUN(requantize_reports);
   RUN(trainers);
   return check_finish();
 }

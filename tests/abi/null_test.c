@@ -95,6 +95,7 @@ static void freeing_nothing(void) {
   NULL_FREED(bg_dataset_free, dataset);
   NULL_FREED(bg_bit_report_free, report);
   NULL_FREED(bg_freeze_report_free, report);
+  NULL_FREED(bg_requantize_report_free, report);
   NULL_FREED(bg_model_free, model);
   NULL_FREED(bg_trainer_free, trainer);
 }
@@ -211,6 +212,56 @@ static void ops_of_one(void) {
   NULL_ALLOWED(bg_average_pool2d, params, context, images, NULL, &out.tensor);
   bg_tensor_free(out.tensor);
   out = before;
+  end();
+}
+
+static void folded_norms(void) {
+  bg_tensor* statistics = NULL;
+  begin();
+  statistics = tiny_tensor(context, 2, 1, kFour);
+  NULL_REFUSED(bg_pad_channels, context, NULL, images, 4, &out.tensor);
+  NULL_REFUSED(bg_pad_channels, x, context, NULL, 4, &out.tensor);
+  NULL_REFUSED(bg_pad_channels, y, context, images, 4, NULL);
+  NULL_REFUSED(bg_scale_rows, context, NULL, matrix, vector, &out.tensor);
+  NULL_REFUSED(bg_scale_rows, w, context, NULL, vector, &out.tensor);
+  NULL_REFUSED(bg_scale_rows, gain, context, matrix, NULL, &out.tensor);
+  NULL_REFUSED(bg_scale_rows, y, context, matrix, vector, NULL);
+  NULL_REFUSED(bg_folded_gain, context, NULL, one, one, 1, &out.tensor);
+  NULL_REFUSED(bg_folded_gain, gamma, context, NULL, one, 1, &out.tensor);
+  NULL_REFUSED(bg_folded_gain, running_variance, context, one, NULL, 1, &out.tensor);
+  NULL_REFUSED(bg_folded_gain, y, context, one, one, 1, NULL);
+  NULL_REFUSED(bg_folded_shift, context, NULL, one, one, one, one, 1, &out.tensor);
+  NULL_REFUSED(bg_folded_shift, gamma, context, NULL, one, one, one, 1, &out.tensor);
+  NULL_REFUSED(bg_folded_shift, beta, context, one, NULL, one, one, 1, &out.tensor);
+  NULL_REFUSED(bg_folded_shift, running_mean, context, one, one, NULL, one, 1, &out.tensor);
+  NULL_REFUSED(bg_folded_shift, running_variance, context, one, one, one, NULL, 1, &out.tensor);
+  NULL_REFUSED(bg_folded_shift, y, context, one, one, one, one, 1, NULL);
+  NULL_REFUSED(bg_folded_batch_norm, context, NULL, images, statistics, one, one, one, NULL, &out.tensor);
+  NULL_REFUSED(bg_folded_batch_norm, x, context, NULL, statistics, one, one, one, NULL, &out.tensor);
+  NULL_REFUSED(bg_folded_batch_norm, statistics, context, images, NULL, one, one, one, NULL, &out.tensor);
+  NULL_REFUSED(bg_folded_batch_norm, gamma, context, images, statistics, NULL, one, one, NULL, &out.tensor);
+  NULL_REFUSED(bg_folded_batch_norm, beta, context, images, statistics, one, NULL, one, NULL, &out.tensor);
+  NULL_REFUSED(bg_folded_batch_norm, running_variance, context, images, statistics, one, one, NULL, NULL, &out.tensor);
+  NULL_REFUSED(bg_folded_batch_norm, y, context, images, statistics, one, one, one, NULL, NULL);
+  NULL_ALLOWED(bg_folded_batch_norm, params, context, images, statistics, one, one, one, NULL, &out.tensor);
+  bg_tensor_free(out.tensor);
+  out = before;
+  NULL_REFUSED(bg_folded_batch_norm_of_result, context, NULL, images, one, one, one, one, NULL, &out.tensor);
+  NULL_REFUSED(bg_folded_batch_norm_of_result, x, context, NULL, one, one, one, one, NULL, &out.tensor);
+  NULL_REFUSED(bg_folded_batch_norm_of_result, gamma, context, images, NULL, one, one, one, NULL, &out.tensor);
+  NULL_REFUSED(bg_folded_batch_norm_of_result, beta, context, images, one, NULL, one, one, NULL, &out.tensor);
+  NULL_REFUSED(bg_folded_batch_norm_of_result, running_mean, context, images, one, one, NULL, one, NULL, &out.tensor);
+  NULL_REFUSED(bg_folded_batch_norm_of_result, running_variance, context, images, one, one, one, NULL, NULL,
+               &out.tensor);
+  NULL_REFUSED(bg_folded_batch_norm_of_result, y, context, images, one, one, one, one, NULL, NULL);
+  NULL_ALLOWED(bg_folded_batch_norm_of_result, params, context, images, one, one, one, one, NULL, &out.tensor);
+  bg_tensor_free(out.tensor);
+  out = before;
+  NULL_REFUSED(bg_update_running_statistics, context, NULL, one, one, statistics, 1, 0);
+  NULL_REFUSED(bg_update_running_statistics, running_mean, context, NULL, one, statistics, 1, 0);
+  NULL_REFUSED(bg_update_running_statistics, running_variance, context, one, NULL, statistics, 1, 0);
+  NULL_REFUSED(bg_update_running_statistics, statistics, context, one, one, NULL, 1, 0);
+  bg_tensor_free(statistics);
   end();
 }
 
@@ -349,6 +400,7 @@ int main(int argc, char** argv) {
   RUN(tensors);
   RUN(autograd);
   RUN(ops_of_one);
+  RUN(folded_norms);
   RUN(ops_of_two);
   RUN(optimizer_steps);
   RUN(quantizers);

@@ -62,7 +62,7 @@ class ParserTest(unittest.TestCase):
         self.assertEqual(fields, {("struct_size", "uint32_t"), ("activation", "int32_t"), ("stride", "int64_t[2]"),
                                   ("padding", "int64_t[2]"), ("groups", "int64_t")})
         self.assertEqual([field.name for field in self.parse().structs["bg_callbacks"]],
-                         ["struct_size", "reserved", "step", "epoch", "user_data"])
+                         ["struct_size", "reserved", "step", "epoch", "user_data", "requantized"])
 
     def test_refuses_what_it_does_not_know(self):
         place = "/** An epoch that has ended. */"

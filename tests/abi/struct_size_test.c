@@ -65,6 +65,7 @@ static void parameters_of_ops(void) {
   const bg_conv2d_params conv = {.struct_size = sizeof conv};
   const bg_pool2d_params pool = {.struct_size = sizeof pool};
   const bg_batch_norm_params norm = {.struct_size = sizeof norm};
+  const bg_folded_norm_params folded = {.struct_size = sizeof folded};
   const bg_adam_params adam = {.struct_size = sizeof adam, .learning_rate = 0.1, .step = 1};
   const bg_sgd_params sgd = {.struct_size = sizeof sgd, .learning_rate = 0.1};
   const bg_fixed_quantizer fixed = {sizeof fixed, 0, 0.5f, 0, 3, 0, 1.5f, 2};
@@ -79,6 +80,9 @@ static void parameters_of_ops(void) {
   READ(bg_pool2d_params, pool, given, bg_average_pool2d(context, image, given, &y));
   bg_tensor_free(y);
   READ(bg_batch_norm_params, norm, given, bg_batch_norm(context, image, one, one, one, one, given, &y));
+  bg_tensor_free(y);
+  READ(bg_folded_norm_params, folded, given,
+       bg_folded_batch_norm_of_result(context, image, one, one, one, one, given, &y));
   bg_tensor_free(y);
   READ(bg_adam_params, adam, given, bg_adam_step(context, p, p, p, p, given));
   READ(bg_sgd_params, sgd, given, bg_sgd_step(context, p, p, NULL, given));
@@ -154,6 +158,7 @@ static void results(void) {
   bg_trainer *stepper = NULL, *trainer = NULL;
   bg_bit_report* bits = NULL;
   bg_freeze_report* frozen = NULL;
+  bg_requantize_report* requantized = NULL;
   bg_tensor *images = NULL, *labels = NULL;
   tiny_batch(context, 8, 1, &images, &labels);
   CHECK_OK(bg_trainer_create_stepper(model, &stepper));
@@ -172,6 +177,11 @@ static void results(void) {
   WRITTEN(bg_frozen_site, given, bg_freeze_report_site(frozen, 0, given));
   bg_freeze_report_free(frozen);
   bg_bit_report_free(bits);
+  bg_model_free(model);
+  model = tiny_bsq_model();
+  CHECK_OK(bg_model_requantize(model, &requantized));
+  WRITTEN(bg_requantized_tensor, given, bg_requantize_report_tensor(requantized, 0, given));
+  bg_requantize_report_free(requantized);
   bg_tensor_free(images);
   bg_tensor_free(labels);
   bg_dataset_free(data);

@@ -29,6 +29,25 @@ const char kTinyFineTune[] =
     "  weights { learning_rate: 0.002 schedule { kind: COSINE } }\n"
     "  ranges { learning_rate: 0.002 } }\n";
 
+const char kTinyBsqRecipe[] =
+    "network { graph {\n"
+    "  name: \"tiny_bsq\"\n"
+    "  input { shape: [8, 8, 1] preprocessing { scale: 0.00392156862745098 mean: 0.25 std: 0.5 } }\n"
+    "  node { name: \"conv1\" kind: \"conv2d\" input: \"input\" attributes { channels: 6 kernel: 3 bias: false } }\n"
+    "  node { name: \"bn1\" kind: \"batch_norm\" input: \"conv1\" }\n"
+    "  node { name: \"relu1\" kind: \"relu\" input: \"bn1\" }\n"
+    "  node { name: \"pool1\" kind: \"max_pool\" input: \"relu1\" attributes { kernel: 2 } }\n"
+    "  node { name: \"flat\" kind: \"flatten\" input: \"pool1\" }\n"
+    "  node { name: \"fc1\" kind: \"linear\" input: \"flat\" attributes { channels: 12 } }\n"
+    "  node { name: \"relu2\" kind: \"relu\" input: \"fc1\" }\n"
+    "  node { name: \"fc2\" kind: \"linear\" input: \"relu2\" attributes { channels: 4 } }\n"
+    "} }\n"
+    "quantizer { method: \"bsq\" alpha: 0.05 initial_bits: 5 }\n"
+    "training { epochs: 6 batch_size: 32 seed: 7 requantize_every: 2\n"
+    "  weights { kind: SGD learning_rate: 0.5 momentum: 0.9 }\n"
+    "  ranges { kind: SGD learning_rate: 0 } }\n"
+    "evaluation { batch_size: 32 }\n";
+
 static uint32_t next_random(uint32_t* state) {
   *state = *state * 1664525u + 1013904223u;
   return *state >> 16;
@@ -47,16 +66,17 @@ void tiny_pixels(int count, uint32_t seed, uint8_t* images, int32_t* labels) {
   }
 }
 
-static bg_config* config_of(const char* more) {
+static bg_config* config_of(const char* recipe, const char* more) {
   char text[4096];
   bg_config* config = NULL;
-  snprintf(text, sizeof text, "%s%s", kTinyRecipe, more);
+  snprintf(text, sizeof text, "%s%s", recipe, more);
   CHECK_OK(bg_config_create_from_text(text, "tiny", &config));
   return config;
 }
 
-bg_config* tiny_config(void) { return config_of(""); }
-bg_config* tiny_config_with_fine_tune(void) { return config_of(kTinyFineTune); }
+bg_config* tiny_config(void) { return config_of(kTinyRecipe, ""); }
+bg_config* tiny_config_with_fine_tune(void) { return config_of(kTinyRecipe, kTinyFineTune); }
+bg_config* tiny_bsq_config(void) { return config_of(kTinyBsqRecipe, ""); }
 
 bg_dataset* tiny_dataset(int count, uint32_t seed) {
   uint8_t* images = malloc((size_t)count * TINY_SIZE * TINY_SIZE);
@@ -70,6 +90,14 @@ bg_dataset* tiny_dataset(int count, uint32_t seed) {
 }
 
 bg_model* tiny_model(void) { return tiny_model_on(NULL); }
+
+bg_model* tiny_bsq_model(void) {
+  bg_config* config = tiny_bsq_config();
+  bg_model* model = NULL;
+  CHECK_OK(bg_model_create(config, NULL, &model));
+  bg_config_free(config);
+  return model;
+}
 
 bg_model* tiny_model_on(const char* device) {
   bg_config* config = tiny_config();

@@ -12,7 +12,9 @@ enum { TINY_SIZE = 8, TINY_CLASSES = 4, TINY_TRAIN = 192, TINY_TEST = 64, TINY_B
 
 /* Three epochs of gates. */
 extern const char kTinyRecipe[];
-/* Two more of fine-tuning, to be put after it. */
+/* Six epochs of BSQ, requantized after every second, with batch norm behind the convolution. */
+extern const char kTinyBsqRecipe[];
+/* Two more of fine-tuning, to be put after either. */
 extern const char kTinyFineTune[];
 
 /* Images of one channel, a bright bar for each class; labels. */
@@ -21,8 +23,10 @@ void tiny_pixels(int count, uint32_t seed, uint8_t* images, int32_t* labels);
 /* Each NULL, and a failed check, if something fails. */
 bg_config* tiny_config(void);
 bg_config* tiny_config_with_fine_tune(void);
+bg_config* tiny_bsq_config(void);
 bg_dataset* tiny_dataset(int count, uint32_t seed);
 bg_model* tiny_model(void);
+bg_model* tiny_bsq_model(void);
 /* With fine-tuning in its configuration, and one step taken, so that its ranges are known. */
 bg_model* tiny_stepped_model(void);
 /* A trainer of the model on the tiny data, writing to `output` (may be NULL). */

@@ -210,15 +210,33 @@ class BadInputTest(harness.Case):
 
     def test_what_the_cpu_does_not_compute(self):
         path = self.checkpoint()
-        refused = {"tf32": "compute: expected float32 or bfloat16 on the cpu, got tf32"}
-        if "avx512_bf16" not in self.run_json("version")["instruction_sets"]:
-            refused["bfloat16"] = "compute: expected AVX-512 BF16 or AMX for bfloat16 on the cpu"
-        for compute, pattern in refused.items():
-            self.check_train(FAILURE, pattern, more=[f"--compute={compute}"])
-            for arguments in (("bits", path), ("eval", path, f"--data={self.data}"), ("freeze", path, "-o", "f.safetensors"),
-                              ("export", path, "--onnx=m.onnx"), ("fine-tune", path, "--epochs=1", "-o", "t.safetensors")):
-                self.check((*arguments, f"--compute={compute}"), FAILURE, pattern)
+        pattern = "compute: expected float32 or bfloat16 on the cpu, got tf32"
+        self.check_train(FAILURE, pattern, more=["--compute=tf32"])
+        for arguments in (("bits", path), ("eval", path, f"--data={self.data}"), ("freeze", path, "-o", "f.safetensors"),
+                          ("export", path, "--onnx=m.onnx"), ("fine-tune", path, "--epochs=1", "-o", "t.safetensors")):
+            self.check((*arguments, "--compute=tf32"), FAILURE, pattern)
         self.run_bitgate("bits", path, "--compute=float32", "--device=cpu")
+
+    def test_weights_that_do_not_fit(self):
+        weights = self.folder / "weights.safetensors"
+        self.check_train(FAILURE, "weights.safetensors", "No such file", more=[f"--weights={weights}"])
+        self.run_bitgate("export", self.checkpoint(), f"--weights={weights}")
+        content = weights.read_bytes()
+        weights.write_bytes(content.replace(b'"fc2.bias"', b'"fc9.bias"').replace(b"[4,12]", b"[12,4]"))
+        evaluate = ("eval", f"--recipe={self.recipe}", f"--weights={weights}", f"--data={self.data}")
+        patterns = (r"missing: fc2\.bias \[4\]; of another shape or type: fc2\.weight F32 \[12, 4\] instead of F32 "
+                    r"\[4, 12\]; unknown: fc9\.bias",)
+        self.check(evaluate, FAILURE, *patterns)
+        self.check_train(FAILURE, *patterns, more=[f"--weights={weights}"])
+        weights.write_bytes(content[:-4] + b"\xff" * 4)
+        self.check(evaluate, FAILURE, "not finite: fc2.weight")
+        weights.write_bytes(content)
+        self.check_train(USAGE, "--weights and --resume", more=[f"--weights={weights}", "--resume"])
+        self.check(("eval", self.checkpoint(), f"--weights={weights}"), USAGE, "either a checkpoint, or --recipe")
+        self.check(("eval", f"--weights={weights}"), USAGE, "--recipe and --weights")
+        self.check(("eval",), USAGE, "expected a checkpoint, or --recipe")
+        self.check(("export", self.checkpoint()), USAGE, "--onnx or --weights")
+        self.check(("export", self.checkpoint(), "--onnx=same", "--weights=same"), FAILURE, "two files")
 
     def test_cuda_without_cuda(self):
         if self.run_json("version")["build"] == "cuda":

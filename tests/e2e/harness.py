@@ -113,9 +113,9 @@ class Case(unittest.TestCase):
         self.recipe = self.folder / "recipe.textproto"
         self.recipe.write_text(RECIPE, encoding="utf-8")
 
-    def start(self, *arguments, **options):
+    def start(self, *arguments, env=None, **options):
         return subprocess.Popen([self.program, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                text=True, env=environment(), cwd=self.folder, **options)
+                                text=True, env={**environment(), **(env or {})}, cwd=self.folder, **options)
 
     def run_bitgate(self, *arguments, expect=0, **options):
         process = self.start(*arguments, **options)

@@ -113,6 +113,63 @@ class VerbsTest(harness.Case):
         self.assertEqual(totals["bytes"], totals["float_bytes"])
         self.assertGreater(totals["relative_bops"], 0.4)  # not 1: the network's input counts 8 bits
 
+    def test_float_weights(self):
+        """A run in float, its weights in a file, their accuracy, and a run with quantizers that begins with them."""
+        run, weights, again = (self.path(f"{name}.safetensors") for name in ("float", "weights", "again"))
+        result = self.run_json(*self.train_arguments(run, "--quantizer.method=float"))
+        self.assertEqual(self.run_bitgate("export", run, f"--weights={weights}")[0], f"weights {weights}\n")
+        self.assertEqual(harness.checkpoint_metadata(weights), {"format": "pt"})
+        evaluate = ("eval", f"--recipe={self.recipe}", f"--data={self.data}")
+        for file, tensor in ((weights, "fc1.weight"), (run, "fc1/weight")):
+            evaluated = self.run_json(*evaluate, f"--weights={file}")
+            self.assertEqual((evaluated["accuracy"], evaluated["loss"]), (result["test_accuracy"], result["test_loss"]))
+            self.assertEqual(evaluated["weights"][2]["tensor"], tensor)
+        out, err = self.run_bitgate(*evaluate, f"--weights={weights}", "--show-weights")
+        self.assertIn("test images right", out)
+        self.assertIn("fc1/weight    fc1.weight    [12, 54]      CHW to HWC\n", err)
+        self.assertTrue(err.endswith(f"6 tensors of {weights} taken\n"), err)
+
+        paths = [self.path(f"{name}.safetensors") for name in ("one", "two")]
+        for path, file in zip(paths, (weights, run)):
+            _, err = self.run_bitgate(*self.train_arguments(path, "--epochs=1", f"--weights={file}"))
+            self.assertTrue(err.startswith(f"6 tensors of {file} taken\n"), err)
+        self.assertEqual(*map(harness.digest, paths))  # which knows nothing of the file
+        self.run_bitgate(*self.train_arguments(self.path("random.safetensors"), "--epochs=1"))
+        self.assertLess(self.run_json("eval", paths[0], f"--data={self.data}")["loss"],
+                        self.run_json("eval", self.path("random.safetensors"), f"--data={self.data}")["loss"])
+
+        self.run_bitgate("freeze", paths[0], "-o", self.path("frozen.safetensors"))
+        out, _ = self.run_bitgate("export", self.path("frozen.safetensors"), f"--weights={again}", "--onnx=m.onnx")
+        self.assertEqual(out.splitlines()[-2:], ["onnx m.onnx", f"weights {again}"])
+        self.run_bitgate("export", paths[0], f"--weights={weights}")
+        self.assertEqual(harness.digest(again), harness.digest(weights))
+
+    def test_layers_left_in_float(self):
+        text = harness.RECIPE.replace('"tiny_graph.textproto"', '"tiny_graph.textproto" leave_float: ["conv1", "fc2"]')
+        self.recipe.write_text(text, encoding="utf-8")
+        output = self.path("run.safetensors")
+        bits = self.run_json(*self.train_arguments(output, "--epochs=1"))["bits"]
+        self.assertEqual(self.run_json("bits", output)["layers"], bits["layers"])
+        self.assertEqual([row["weight_bits"] is None for row in bits["layers"]], [True, False, True])
+        self.assertEqual(self.run_json("train", "--resume", f"--output={output}", f"--data={self.data}")["bits"], bits)
+        self.run_bitgate("freeze", output, "-o", self.path("frozen.safetensors"))
+        self.assertEqual(self.run_json("bits", self.path("frozen.safetensors"))["layers"], bits["layers"])
+
+    def test_bfloat16_where_the_processor_has_none(self):
+        """Computes in float32, and says so."""
+        plain, other = self.path("plain.safetensors"), self.path("other.safetensors")
+        less = {"ONEDNN_MAX_CPU_ISA": "AVX2"}
+        has_bfloat16 = "avx512_bf16" in self.run_json("version")["instruction_sets"]
+        reason = ("ONEDNN_MAX_CPU_ISA forbids AVX-512 BF16 and AMX" if has_bfloat16 else
+                  "this processor has neither AVX-512 BF16 nor AMX")
+        _, err = self.run_bitgate(*self.train_arguments(plain, "--epochs=1"), env=less)
+        self.assertNotIn("notice", err)
+        _, err = self.run_bitgate(*self.train_arguments(other, "--epochs=1", "--compute=bfloat16"), env=less)
+        self.assertEqual(err.splitlines()[0], f"notice: --compute=bfloat16: {reason}; computing in float32")
+        self.assertEqual(harness.digest(plain), harness.digest(other))
+        if has_bfloat16:
+            self.assertNotIn("notice", self.run_bitgate("bits", plain, "--compute=bfloat16")[1])
+
     def test_version_and_help(self):
         said = self.run_json("version", "--threads=1")
         self.assertEqual(said["threads"], 1)

@@ -50,6 +50,7 @@ class Comparison {
 // Replays of one file each; throw Error when the file lacks something.
 void ReplayQuantizer(const GoldenFile& file, Comparison* comparison);
 void ReplayLeNet(const GoldenFile& file, Comparison* comparison);
+void ReplayBatchNormFold(const GoldenFile& file, Comparison* comparison);
 void ReplayBsq(const GoldenFile& file, Comparison* comparison);
 
 }  // namespace bitgate::golden

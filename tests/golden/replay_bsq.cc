@@ -10,6 +10,7 @@
 #include "runtime/device/test_context.h"
 #include "runtime/tensor/copy.h"
 #include "tests/golden/golden_file.h"
+#include "tests/golden/golden_ops.h"
 
 namespace bitgate::golden {
 namespace {
@@ -19,15 +20,6 @@ constexpr double kElements = 16, kSums = 512, kScale = 2;  // what to agree to, 
 bool IsActivation(const GoldenFile& file) { return !file.Has("scale"); }
 bool IsAdjustment(const GoldenFile& file) { return file.Has("adjusted_scale"); }
 bool IsFromFloat(const GoldenFile& file) { return file.Has("weight"); }
-
-// NCHW to NHWC, and OIHW to OHWI; other ranks as they are.
-Tensor ChannelsLast(Context& context, const Tensor& x) {
-  return x.shape().rank() == 4 ? Contiguous(context, PermuteView(x, {0, 2, 3, 1})) : x;
-}
-
-Tensor Read(Context& context, const GoldenFile& file, const std::string& name) {
-  return ChannelsLast(context, FromHost(context, file.Floats(name), file.ShapeOf(name)));
-}
 
 // The weight's shape in our layout: a file's planes have the bits as a last axis.
 Shape WeightShape(const GoldenFile& file) {
@@ -78,20 +70,21 @@ void CheckLasso(Context& context, const GoldenFile& file, const BsqLayer& layer,
 
 void CheckLayer(Context& context, const GoldenFile& file, Comparison* comparison) {
   const BsqLayer layer = Layer(context, file);
-  Tensor x = Read(context, file, "x"), scale = layer.scale;
+  Tensor x = ReadChannelsLast(context, file, "x"), scale = layer.scale;
   Tensor row = ReshapeView(SliceView(layer.planes, 0, 0, 1), WeightShape(file));
   Tape tape;
   tape.Watch(x), tape.Watch(row), tape.Watch(scale);
-  Tensor y, loss = Zeros(context, {1});
+  Tensor y, loss;
   {
     Recording recording(context, tape);
     const Tensor w = BsqWeight(context, layer.planes, row, scale, layer.bits);
     y = row.shape().rank() == 4 ? Conv2d(context, x, w, {}, {{1, 1}, {1, 1}}) : Linear(context, x, w, {});
-    const Tensor grad = Read(context, file, "grad_y");
-    RecordOp(context, {&y}, loss, [grad](Context&, const Tensor&, GradientSink& sink) { sink.Set(0, grad); });
+    loss = LossWithGradient(context, y, ReadChannelsLast(context, file, "grad_y"));
   }
   tape.Backward(context, loss);
-  const auto expect = [&](const std::string& name) { return ToHost<float>(context, Read(context, file, name)); };
+  const auto expect = [&](const std::string& name) {
+    return ToHost<float>(context, ReadChannelsLast(context, file, name));
+  };
   comparison->Check("y", ToHost<float>(context, y), expect("y"), kElements);
   comparison->Check("grad_x", ToHost<float>(context, tape.Gradient(x)), expect("grad_x"), kElements);
   comparison->Check("grad_scale", ToHost<float>(context, tape.Gradient(scale)), file.Floats("grad_scale"), kSums);
@@ -117,24 +110,26 @@ void CheckAdjustment(Context& context, const GoldenFile& file, Comparison* compa
 
 void CheckFromFloat(Context& context, const GoldenFile& file, Comparison* comparison) {
   const int bits = static_cast<int>(file.Number("bits"));
-  CheckResult(context, file, "", BsqFromFloat(context, Read(context, file, "weight"), bits), bits, comparison);
+  CheckResult(context, file, "", BsqFromFloat(context, ReadChannelsLast(context, file, "weight"), bits), bits,
+              comparison);
 }
 
 void CheckActivation(Context& context, const GoldenFile& file, Comparison* comparison) {
-  Tensor x = Read(context, file, "x");
+  Tensor x = ReadChannelsLast(context, file, "x");
   Tensor alpha = file.Has("alpha") ? FromHost(context, file.Floats("alpha"), {1}) : Tensor();
   Tape tape;
   tape.Watch(x);
   if (alpha.defined()) tape.Watch(alpha);
-  Tensor y, loss = Zeros(context, {1});
+  Tensor y, loss;
   {
     Recording recording(context, tape);
     y = BsqActivation(context, x, alpha, {}, static_cast<int>(file.Number("bits")));
-    const Tensor grad = Read(context, file, "grad_y");
-    RecordOp(context, {&y}, loss, [grad](Context&, const Tensor&, GradientSink& sink) { sink.Set(0, grad); });
+    loss = LossWithGradient(context, y, ReadChannelsLast(context, file, "grad_y"));
   }
   tape.Backward(context, loss);
-  const auto expect = [&](const std::string& name) { return ToHost<float>(context, Read(context, file, name)); };
+  const auto expect = [&](const std::string& name) {
+    return ToHost<float>(context, ReadChannelsLast(context, file, name));
+  };
   comparison->Check("y", ToHost<float>(context, y), expect("y"), kElements);
   comparison->Check("grad_x", ToHost<float>(context, tape.Gradient(x)), expect("grad_x"), kElements);
   if (!alpha.defined()) return;

@@ -60,13 +60,15 @@ class Spy : public Method {
   explicit Spy(std::unique_ptr<Method> inner) : Method(inner->sites()), inner_(std::move(inner)) {}
   std::vector<ParameterDeclaration> Declare() const override { return inner_->Declare(); }
   void Bind(Context& context, const std::vector<Parameter*>& p) override { inner_->Bind(context, p); }
-  void FromFloat(Context& context, int site, const Tensor& w) override { inner_->FromFloat(context, site, w); }
+  void FromFloat(Context& context, int site, const Tensor& w, const Tensor& gain) override {
+    inner_->FromFloat(context, site, w, gain);
+  }
   std::unique_ptr<Prepared> Begin(Context& context, Mode mode, const StepKey& key, const Tensor& noise) override {
     return inner_->Begin(context, mode, key, noise);
   }
   int64_t noise_size() const override { return inner_->noise_size(); }
-  Tensor Weight(Context& context, const Prepared& prepared, int site) override {
-    return Watched(context, site, inner_->Weight(context, prepared, site));
+  Tensor Weight(Context& context, const Prepared& prepared, int site, const Tensor& gain) override {
+    return Watched(context, site, inner_->Weight(context, prepared, site, gain));
   }
   Tensor Activation(Context& context, const Prepared& prepared, int site, const Tensor& x) override {
     return Watched(context, site, inner_->Activation(context, prepared, site, x));

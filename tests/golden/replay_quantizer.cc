@@ -9,33 +9,10 @@
 #include "runtime/device/test_context.h"
 #include "runtime/tensor/copy.h"
 #include "tests/golden/golden_file.h"
+#include "tests/golden/golden_ops.h"
 
 namespace bitgate::golden {
 namespace {
-
-std::vector<float> Concatenate(std::vector<float> a, const std::vector<float>& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
-
-std::shared_ptr<GateLayout> OneSite(int64_t channels, double macs_share) {
-  auto layout = std::make_shared<GateLayout>();
-  GateSite site;
-  site.channels = channels;
-  for (int k = 0; k < 4; ++k) site.level[k] = channels + k;
-  const double bits[] = {2, 4, 8, 16, 32};
-  for (int i = 0; i < 5; ++i) site.cost[i] = bits[i] * macs_share;
-  layout->sites.push_back(site);
-  layout->parameters = channels + 4;
-  return layout;
-}
-
-// The file holds noise for the channels and for the levels up to the cut; the others draw none.
-Tensor Noise(Context& context, const GoldenFile& file, int64_t parameters) {
-  std::vector<float> u = file.Has("u") ? file.Floats("u") : std::vector<float>();
-  u.resize(static_cast<size_t>(parameters), 0.5f);
-  return FromHost(context, u, {parameters});
-}
 
 void CheckTraining(Context& context, const GoldenFile& file, const Tensor& y, Tape& tape, const Tensor& x,
                    const Tensor& range, const Tensor& phi, const Tensor& z, int64_t channels, Comparison* comparison) {
@@ -89,15 +66,14 @@ void ReplayQuantizer(const GoldenFile& file, Comparison* comparison) {
   Tensor phi = FromHost(context, Concatenate(channel_phi, file.Floats("phi")), {channels + 4});
   Tape tape;
   tape.Watch(x), tape.Watch(range), tape.Watch(phi);
-  Tensor y, z, loss = Zeros(context, {1});
+  Tensor y, z, loss;
   {
     Recording recording(context, tape);
-    const Tensor noise = training ? Noise(context, file, channels + 4) : Tensor();
+    const Tensor noise = training ? ReadNoise(context, file, "u", channels + 4) : Tensor();
     z = Gates(context, phi, noise, training ? GateMode::kStochastic : GateMode::kThreshold, layout);
     y = BayesianBits(context, x, range, Slice(context, z, channels, channels + 4),
                      channels > 0 ? Slice(context, z, 0, channels) : Tensor(), is_signed);
-    const Tensor grad = FromHost(context, file.Floats("grad_y"), x.shape());
-    RecordOp(context, {&y}, loss, [grad](Context&, const Tensor&, GradientSink& sink) { sink.Set(0, grad); });
+    loss = LossWithGradient(context, y, FromHost(context, file.Floats("grad_y"), x.shape()));
   }
   if (!training) return comparison->Check("y", ToHost<float>(context, y), file.Floats("y"), 16);
   tape.Backward(context, loss);

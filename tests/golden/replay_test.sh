@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# All vectors agree; a vector with one changed value does not; a folder without vectors is an error.
+# All vectors agree; a vector with one changed value does not, nor one of an unknown kind; a folder without vectors is
+# an error.
 set -euo pipefail
 replay=$1
 vectors=$(dirname "$0")/vectors
@@ -17,6 +18,13 @@ chmod u+w "$changed"/*
 truncate -s 4000 "$changed/bb_eval_cut.safetensors"
 if "$replay" --golden_dir="$changed"; then
   echo "expected damaged vectors to fail"
+  exit 1
+fi
+mkdir -p "$TEST_TMPDIR/unknown"
+cp -L "$vectors/bb_eval_weight_4bit.safetensors" "$vectors/bb_eval_act_4bit.safetensors" "$TEST_TMPDIR/unknown/"
+mv "$TEST_TMPDIR/unknown/bb_eval_act_4bit.safetensors" "$TEST_TMPDIR/unknown/another.safetensors"
+if "$replay" --golden_dir="$TEST_TMPDIR/unknown"; then
+  echo "expected a vector of an unknown kind to fail"
   exit 1
 fi
 mkdir -p "$TEST_TMPDIR/empty"

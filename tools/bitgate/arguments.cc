@@ -41,7 +41,8 @@ std::vector<Flag> CommonFlags() {
   return {
       {"device", 0, "DEVICE", "cpu (default) or cuda:0, cuda:1, ... in a CUDA build"},
       {"compute", 0, "HOW",
-       "of products and convolutions: float32 (default); bfloat16 (a GPU, AVX-512 BF16 or AMX); tf32 (a GPU)"},
+       "of products and convolutions: float32 (default); bfloat16 (a GPU, AVX-512 BF16 or AMX; elsewhere float32 with "
+       "a notice); tf32 (a GPU)"},
       {"threads", 0, "N", "threads on the processor (default: all it has)"},
       {"json", 0, "", "print the result as one JSON object instead of text"},
       {"help", 'h', "", "this text"},
@@ -61,7 +62,8 @@ Arguments::Arguments(const Command& command, const std::vector<std::string>& wor
     }
   }
   if (Has("help")) return;
-  if (static_cast<int>(positionals_.size()) != command.positionals) {
+  const bool none = command.or_none && positionals_.empty();
+  if (!none && static_cast<int>(positionals_.size()) != command.positionals) {
     throw UsageError(command.name + ": expected " + std::to_string(command.positionals) + " file" +
                      (command.positionals == 1 ? "" : "s") + " as in `bitgate " + command.name + " " + command.usage +
                      "`, got " + std::to_string(positionals_.size()) +

@@ -34,7 +34,8 @@ struct Command {
   std::string usage;    // what follows the name: "CHECKPOINT --output=FILE"
   std::string summary;  // one line for the program's help
   std::string description;
-  int positionals = 0;  // how many there must be
+  int positionals = 0;   // how many there must be
+  bool or_none = false;  // or none
   std::vector<Flag> flags;
   bool takes_settings = false;                // --training.epochs=5 and the like
   std::vector<std::string> setting_prefixes;  // what --help lists of them; empty: all

@@ -56,6 +56,15 @@ TEST(ArgumentsTest, ShortFlagsAndDottedNamesAreSettings) {
   EXPECT_EQ(arguments.settings()[2].path, "training.batch_size");
 }
 
+TEST(ArgumentsTest, AFileOrNone) {
+  Command command = Train();
+  EXPECT_THROW(Arguments(command, {}), UsageError);
+  command.or_none = true;
+  EXPECT_EQ(Arguments(command, {}).positionals(), 0);
+  EXPECT_EQ(Arguments(command, {"a"}).positional(0), "a");
+  EXPECT_THROW(Arguments(command, {"a", "b"}), UsageError);
+}
+
 TEST(ArgumentsTest, SaysWhatIsWrong) {
   EXPECT_THAT(MessageOf({"a", "--ouput=x"}), HasSubstr("unknown flag --ouput; did you mean --output?"));
   EXPECT_THAT(MessageOf({"a", "--epoch=3"}), HasSubstr("did you mean --training.epochs?"));

@@ -3,7 +3,9 @@
 #include <cinttypes>
 #include <cstdio>
 
+#include "runtime/base/cpu.h"
 #include "runtime/base/thread_pool.h"
+#include "runtime/device/context.h"
 #include "tools/bitgate/interrupt.h"
 #include "tools/bitgate/progress.h"
 #include "tools/bitgate/text.h"
@@ -19,6 +21,7 @@ TrainerCallbacks CallbacksInto(Progress* progress) {
     return !Interrupted();
   };
   callbacks.epoch_end = [progress](const EpochSummary& summary) { progress->EpochEnd(summary); };
+  callbacks.adjusted = [progress](const AdjustReport& report) { progress->Adjusted(report); };
   callbacks.frozen = [progress](const FreezeReport& report) { progress->Frozen(report); };
   return callbacks;
 }
@@ -47,14 +50,39 @@ std::string ResultText(const jobs::TrainResult& result) {
               : "note: some steps were not replayed, which takes longer: " + result.not_replayed + "\n");
 }
 
+bool CpuComputes(Compute compute) {
+  try {
+    Context(Device{}, compute);
+  } catch (const Error& error) {
+    if (error.code() == absl::StatusCode::kUnimplemented) return false;
+    throw;
+  }
+  return true;
+}
+
+// --compute, as far as the processor can.
+Compute ComputeOf(const Arguments& arguments, Device device) {
+  const Compute compute = AsUsage([&] { return ParseCompute(arguments.Get("compute", "float32")); });
+  if (compute != Compute::kBfloat16 || device.type != DeviceType::kCpu || CpuComputes(compute)) return compute;
+  std::fprintf(stderr, "notice: --compute=bfloat16: %s; computing in float32\n",
+               HasBfloat16Units() ? "ONEDNN_MAX_CPU_ISA forbids AVX-512 BF16 and AMX"
+                                  : "this processor has neither AVX-512 BF16 nor AMX");
+  return Compute::kFloat32;
+}
+
 }  // namespace
 
 jobs::Machine MachineOf(const Arguments& arguments) {
   jobs::Machine machine;
   machine.device = AsUsage([&] { return ParseDevice(arguments.Get("device", "cpu")); });
-  machine.compute = AsUsage([&] { return ParseCompute(arguments.Get("compute", "float32")); });
+  machine.compute = ComputeOf(arguments, machine.device);
   machine.threads = static_cast<int>(arguments.GetInteger("threads", 0, 1, kMaxThreads));
   return machine;
+}
+
+void TellWeights(const Arguments& arguments, const std::string& file, const std::vector<jobs::LoadedWeight>& loaded) {
+  const std::string table = arguments.Has("show_weights") ? jobs::FormatTable(loaded) : "";
+  std::fprintf(stderr, "%s%zu tensors of %s taken\n", table.c_str(), loaded.size(), file.c_str());
 }
 
 jobs::Data DataOf(const Arguments& arguments) {
@@ -136,6 +164,10 @@ Flag DataFlag() {
       "data", 0, "FOLDER",
       "IDX files train-images-idx3-ubyte and so on, or CIFAR's binary batches, plain or .gz (default: Fashion-MNIST of "
       "the Debian package)"};
+}
+
+std::vector<Flag> WeightsFlags(const std::string& help) {
+  return {{"weights", 0, "FILE", help}, {"show_weights", 0, "", "print which tensor of it became which parameter"}};
 }
 
 std::vector<Flag> TrainingFlags() {

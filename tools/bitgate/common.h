@@ -16,12 +16,16 @@ namespace bitgate::cli {
 // Keys keep the order in which they are set.
 using Json = nlohmann::ordered_json;
 
-// --device, --compute and --threads. Throws UsageError.
+// --device, --compute and --threads; float32, with a notice on standard error, for bfloat16 on a processor that lacks
+// it. Throws UsageError.
 jobs::Machine MachineOf(const Arguments& arguments);
 // --data.
 jobs::Data DataOf(const Arguments& arguments);
 // --resume and --overwrite. Throws UsageError for both.
 jobs::Existing ExistingOf(const Arguments& arguments);
+
+// Tells on standard error how many float weights were taken from `file`, and with --show_weights which.
+void TellWeights(const Arguments& arguments, const std::string& file, const std::vector<jobs::LoadedWeight>& loaded);
 
 // Throws UsageError for what the user wrote; what the operating system refused stays what it is.
 [[noreturn]] void ThrowAsUsage(const Error& error);
@@ -60,6 +64,8 @@ int TrainAndReport(const Arguments& arguments, const std::string& resume_command
 std::vector<Flag> TrainingFlags();
 // --data.
 Flag DataFlag();
+// --weights and --show_weights; `help` of the former.
+std::vector<Flag> WeightsFlags(const std::string& help);
 
 }  // namespace bitgate::cli
 

@@ -112,6 +112,10 @@ void Progress::EpochEnd(const EpochSummary& summary) {
                Percent(summary.relative_bops).c_str(), Bits(summary).c_str(), summary.best ? "  (best)" : ""));
 }
 
+void Progress::Adjusted(const AdjustReport& report) {
+  for (const std::string& line : AdjustLines(report)) Print(line);
+}
+
 void Progress::Frozen(const FreezeReport& report) {
   for (const std::string& line : FreezeLines(report)) Print(line);
 }

@@ -42,6 +42,18 @@ std::string OneLine(std::string text) {
   return text;
 }
 
+std::vector<std::string> AdjustLines(const AdjustReport& report) {
+  std::string changed;
+  for (const AdjustedTensor& tensor : report.tensors) {
+    if (tensor.bits == tensor.bits_before) continue;
+    changed += (changed.empty() ? "" : ", ") + tensor.name + " " + std::to_string(tensor.bits_before) + " -> " +
+               std::to_string(tensor.bits);
+  }
+  std::vector<std::string> lines = {changed.empty() ? "adjusted: all bits as before" : "adjusted bits: " + changed};
+  for (const std::string& warning : report.warnings) lines.push_back("warning: " + warning);
+  return lines;
+}
+
 std::vector<std::string> FreezeLines(const FreezeReport& report) {
   int64_t changed = 0, codes = 0;
   for (const FrozenSite& site : report.sites) {

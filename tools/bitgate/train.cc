@@ -11,6 +11,13 @@ int RunTrain(const Arguments& arguments) {
   options.existing = ExistingOf(arguments);
   options.data = DataOf(arguments);
   options.machine = MachineOf(arguments);
+  options.weights = arguments.Get("weights");
+  options.weights_loaded = [&](const std::vector<jobs::LoadedWeight>& loaded) {
+    TellWeights(arguments, options.weights, loaded);
+  };
+  if (arguments.Has("weights") && options.existing == jobs::Existing::kResume) {
+    throw UsageError("train: expected at most one of --weights and --resume, for a run has weights already, got both");
+  }
   if (arguments.Has("recipe")) {
     options.config = WithSettings(AsUsage([&] { return jobs::LoadRecipe(arguments.Get("recipe")); }), arguments);
   } else if (options.existing != jobs::Existing::kResume) {
@@ -48,6 +55,10 @@ Command TrainCommand() {
   command.flags = {
       {"recipe", 'r', "NAME", "one of the above, or a file (with --resume: the checkpoint's, if left out)"}};
   for (const Flag& flag : TrainingFlags()) command.flags.push_back(flag);
+  for (const Flag& flag : WeightsFlags(
+           "begin with these float weights: PyTorch's state_dict as safetensors, or a checkpoint that is not frozen")) {
+    command.flags.push_back(flag);
+  }
   command.flags.push_back({"epochs", 0, "N", "short for --training.epochs", "training.epochs"});
   command.flags.push_back({"batch_size", 0, "N", "short for --training.batch_size", "training.batch_size"});
   command.flags.push_back({"seed", 0, "N", "short for --training.seed", "training.seed"});
@@ -56,6 +67,8 @@ Command TrainCommand() {
   command.examples =
       "  bitgate train --recipe=lenet5_fashion_quickstart --output=run.safetensors\n"
       "  bitgate train --recipe=lenet5_mnist_bayesian_bits --data=mnist --output=run.safetensors --mu=0.2 --seed=2\n"
+      "  bitgate train --recipe=lenet5_mnist_bayesian_bits --weights=lenet5.safetensors --data=mnist -o "
+      "run.safetensors\n"
       "  bitgate train --resume --output=run.safetensors --data=mnist\n";
   command.run = RunTrain;
   return command;

@@ -14,6 +14,7 @@
 #include "api/python/bindings/reports.h"
 #include "api/python/bindings/sessions.h"
 #include "models/jobs/model.h"
+#include "models/jobs/weights.h"
 #include "runtime/base/error.h"
 #include "runtime/device/compute.h"
 #include "runtime/tensor/copy.h"
@@ -85,6 +86,16 @@ py::tuple Bits(const ModelHandle& self) {
   return py::make_tuple(FormatTable(report), ToJson(report));
 }
 
+py::dict Requantize(const ModelHandle& self) {
+  return RequantizeDict(With(self, [](jobs::Model& model) { return model.Requantize(); }));
+}
+
+void Calibrate(const ModelHandle& self, const py::object& images, const py::object& callback) {
+  const Tensor raw = Borrowed("images", images, /*read_only=*/true);
+  Interruptibly(self, callback,
+                [&](jobs::Model& model, const auto& progress) { return model.Calibrate(raw, progress); });
+}
+
 py::dict Freeze(const ModelHandle& self) {
   return FreezeDict(With(self, [](jobs::Model& model) { return model.Freeze(); }));
 }
@@ -128,7 +139,20 @@ TensorHandle Preprocessed(const ModelHandle& self, const py::object& images) {
 }
 
 std::vector<std::string> ExportOnnx(const ModelHandle& self, const std::filesystem::path& path) {
-  return With(self, [&](jobs::Model& model) { return model.ExportOnnx(path.string()).warnings; });
+  jobs::ExportResult result = With(self, [&](jobs::Model& model) { return model.ExportOnnx(path.string()); });
+  result.warnings.insert(result.warnings.end(), result.notes.begin(), result.notes.end());
+  return result.warnings;
+}
+
+// The table, and a tuple for each parameter.
+py::tuple LoadFloatWeights(const ModelHandle& self, const std::filesystem::path& path) {
+  const auto loaded =
+      With(self, [&](jobs::Model& model) { return jobs::LoadFloatWeights(model.network(), path.string()); });
+  py::list rows;
+  for (const jobs::LoadedWeight& weight : loaded) {
+    rows.append(py::make_tuple(weight.parameter, weight.tensor, py::tuple(py::cast(weight.shape)), weight.reorder));
+  }
+  return py::make_tuple(FormatTable(loaded), rows);
 }
 
 // -- Own loops -------------------------------------------------------------------------------------
@@ -217,7 +241,16 @@ void BindModel(py::module_& m) {
             With(self, [&](jobs::Model& m) { m.Save(path.string()); });
           },
           py::arg("path"), "Writes a checkpoint.")
+      .def("load_float_weights", LoadFloatWeights, py::arg("path"), "Takes a file's float weights; a table, and rows.")
+      .def(
+          "save_float_weights",
+          [](const ModelHandle& self, const std::filesystem::path& path) {
+            With(self, [&](jobs::Model& m) { jobs::WriteFloatWeights(m.network(), path.string()); });
+          },
+          py::arg("path"), "Writes the float weights.")
       .def("bits", Bits, "The report of bits as a table and as JSON.")
+      .def("requantize", Requantize, "Renews bit planes; what it did.")
+      .def("calibrate", Calibrate, py::arg("images"), py::arg("callback"), "Notes what freezing must know.")
       .def("freeze", Freeze, "Fixes bits and channels; what it did.")
       .def("evaluate", Evaluate, py::arg("dataset"), py::arg("batch_size"), py::arg("predictions"), py::arg("callback"),
            "The whole data set through the network.")

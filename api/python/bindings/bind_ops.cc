@@ -11,9 +11,11 @@
 #include "api/python/bindings/sessions.h"
 #include "ops/conv/conv.h"
 #include "ops/elementwise/elementwise.h"
+#include "ops/elementwise/pad_channels.h"
 #include "ops/elementwise/reshape.h"
 #include "ops/linalg/linalg.h"
 #include "ops/loss/loss.h"
+#include "ops/norm/folded_norm.h"
 #include "ops/norm/norm.h"
 #include "ops/optim/optim.h"
 #include "ops/pool/pool.h"
@@ -91,6 +93,54 @@ TensorHandle BatchNormOp(const TensorHandle& x, const TensorHandle& gamma, const
       [&](Context& context, const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& mean,
           const Tensor& variance) { return BatchNorm(context, x, gamma, beta, mean, variance, params); },
       x, gamma, beta, running_mean, running_variance);
+}
+
+TensorHandle FoldedGainOp(const TensorHandle& gamma, const TensorHandle& running_variance, float epsilon) {
+  return Apply(
+      1,
+      [&](Context& context, const Tensor& gamma, const Tensor& variance) {
+        return FoldedGain(context, gamma, variance, epsilon);
+      },
+      gamma, running_variance);
+}
+
+TensorHandle FoldedShiftOp(const TensorHandle& gamma, const TensorHandle& beta, const TensorHandle& running_mean,
+                           const TensorHandle& running_variance, float epsilon) {
+  return Apply(
+      1,
+      [&](Context& context, const Tensor& gamma, const Tensor& beta, const Tensor& mean, const Tensor& variance) {
+        return FoldedShift(context, gamma, beta, mean, variance, epsilon);
+      },
+      gamma, beta, running_mean, running_variance);
+}
+
+TensorHandle FoldedBatchNormOp(const TensorHandle& x, const TensorHandle& statistics, const TensorHandle& gamma,
+                               const TensorHandle& beta, const TensorHandle& running_variance, float epsilon,
+                               const OptionalName& activation) {
+  const FoldedBatchNormParams params{epsilon, ActivationOf(activation)};
+  return Apply(
+      1,
+      [&](Context& context, const Tensor& x, const Tensor& statistics, const Tensor& gamma, const Tensor& beta,
+          const Tensor& variance) { return FoldedBatchNorm(context, x, statistics, gamma, beta, variance, params); },
+      x, statistics, gamma, beta, running_variance);
+}
+
+TensorHandle FoldedBatchNormOfResultOp(const TensorHandle& x, const TensorHandle& gamma, const TensorHandle& beta,
+                                       const TensorHandle& running_mean, const TensorHandle& running_variance,
+                                       float momentum, float epsilon, const OptionalName& activation) {
+  const FoldedBatchNormOfResultParams params{momentum, epsilon, ActivationOf(activation)};
+  return Apply(
+      1,
+      [&](Context& context, const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& mean,
+          const Tensor& variance) { return FoldedBatchNormOfResult(context, x, gamma, beta, mean, variance, params); },
+      x, gamma, beta, running_mean, running_variance);
+}
+
+void UpdateRunningStatisticsOp(const TensorHandle& running_mean, const TensorHandle& running_variance,
+                               const TensorHandle& statistics, int64_t rows, float momentum) {
+  const Entry entry;
+  Context& context = SessionOn(running_mean->value.device()).context();
+  UpdateRunningStatistics(context, running_mean->value, running_variance->value, statistics->value, rows, momentum);
 }
 
 int64_t CountCorrectOp(const TensorHandle& logits, const TensorHandle& labels) {
@@ -210,6 +260,15 @@ void BindShapes(py::module_& ops) {
       },
       Operand("x"), py::arg("begin"), py::arg("end"),
       "Elements [begin, end) of a tensor of one dimension, without a copy. Any dtype. Differentiable.");
+  ops.def(
+      "pad_channels",
+      [](const TensorHandle& x, int64_t channels) {
+        return Apply(
+            1, [&](Context& context, const Tensor& x) { return PadChannels(context, x, channels); }, x);
+      },
+      Operand("x"), py::arg("channels"), R"([..., c] to [..., channels]: zeros around the channels of x.
+
+(channels - c) // 2 of them before, the rest behind. Differentiable. Raises ValueError for fewer channels than c.)");
   constexpr char kPool[] = R"(x [n, h, w, c]; kernel, stride (None: the kernel) and padding are one number, or (height,
 width); padding is less than the kernel. Returns [n, p, q, c]. Differentiable. Raises ValueError for what does not
 fit.)";
@@ -235,6 +294,49 @@ ValueError for shapes, dtypes and numbers that do not fit.)");
           R"([..., c] to [2, c]: mean and biased variance of each channel, over all but the last dimension.
 
 Differentiable. Raises ValueError where a channel has no values.)");
+}
+
+void BindFoldedNorms(py::module_& ops) {
+  ops.def(
+      "scale_rows",
+      [](const TensorHandle& w, const TensorHandle& gain) {
+        return Binary([](Context& context, const Tensor& w, const Tensor& gain) { return ScaleRows(context, w, gain); },
+                      w, gain);
+      },
+      Operand("w"), Operand("gain"), "Each row of w [o, ...] times its gain [o] (else ValueError). Differentiable.");
+  ops.def("folded_gain", FoldedGainOp, Operand("gamma"), Operand("running_variance"), py::kw_only(),
+          py::arg("epsilon") = 1e-5f,
+          R"(gamma / sqrt(running_variance + epsilon): what batch norm is to a weight that it is folded into.
+
+All [c]. Differentiable by gamma. Raises ValueError for shapes and numbers that do not fit.)");
+  ops.def("folded_shift", FoldedShiftOp, Operand("gamma"), Operand("beta"), Operand("running_mean"),
+          Operand("running_variance"), py::kw_only(), py::arg("epsilon") = 1e-5f,
+          R"(beta - gamma running_mean / sqrt(running_variance + epsilon): the bias of a layer with folded batch norm.
+
+All [c]. Differentiable by gamma and beta. Raises ValueError for shapes and numbers that do not fit.)");
+  ops.def("folded_batch_norm", FoldedBatchNormOp, Operand("x"), Operand("statistics"), Operand("gamma"),
+          Operand("beta"), Operand("running_variance"), py::kw_only(), py::arg("epsilon") = 1e-5f,
+          py::arg("activation") = py::none(),
+          R"(Batch norm in training, where it is folded into a quantized weight (arXiv 2005.07093).
+
+activation(x sigma_run / sigma_batch + beta - gamma mean / sigma_batch): x [..., c] is the result of the folded weight,
+statistics [2, c] are the channel_statistics of the float weight's, sigma the root of a variance + epsilon; all others
+[c]. activation: None or "relu". The running statistics stay as they are: update_running_statistics. Differentiable by
+x, statistics, gamma and beta. Raises ValueError for shapes, dtypes and numbers that do not fit.)");
+  ops.def("folded_batch_norm_of_result", FoldedBatchNormOfResultOp, Operand("x"), Operand("gamma"), Operand("beta"),
+          Operand("running_mean"), Operand("running_variance"), py::kw_only(), py::arg("momentum") = 0.1f,
+          py::arg("epsilon") = 1e-5f, py::arg("activation") = py::none(),
+          R"(The same by the statistics of x itself, the gain = gamma / sigma_run of its weight undone.
+
+activation(sigma_run (x - mean) / sqrt(variance / gain^2 + epsilon) + beta), and beta where the gain is 0. The running
+statistics move towards mean / gain and variance / gain^2 in place, by momentum. activation: None or "relu".
+Differentiable by x, gamma and beta. Raises ValueError for shapes, dtypes and numbers that do not fit.)");
+  ops.def("update_running_statistics", UpdateRunningStatisticsOp, Operand("running_mean"), Operand("running_variance"),
+          Operand("statistics"), py::arg("rows"), py::kw_only(), py::arg("momentum") = 0.1f,
+          R"(Moves running statistics towards a batch's, by momentum. In place.
+
+statistics [2, c] are the channel_statistics of `rows` values a channel; the variance is made unbiased. Raises
+ValueError for operands that do not fit together.)");
 }
 
 void BindLosses(py::module_& ops) {
@@ -279,6 +381,7 @@ void BindOps(py::module_& m) {
   BindElementwise(ops);
   BindShapes(ops);
   BindNorms(ops);
+  BindFoldedNorms(ops);
   BindLosses(ops);
   BindOptimizers(ops);
 }

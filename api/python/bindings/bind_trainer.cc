@@ -59,7 +59,7 @@ TrainerHandle CreateStepper(const ModelHandle& model) {
 struct StopHere : std::exception {};
 
 struct Callbacks {
-  py::object on_step, on_epoch, on_frozen, on_progress;  // or None
+  py::object on_step, on_epoch, on_frozen, on_requantized, on_progress;  // or None
 };
 
 TrainerCallbacks Forwarding(const Callbacks& callbacks, Interruptible& control) {
@@ -72,6 +72,11 @@ TrainerCallbacks Forwarding(const Callbacks& callbacks, Interruptible& control) 
   };
   forwarding.epoch_end = [&](const EpochSummary& summary) {
     if (!control.Run([&] { return callbacks.on_epoch(EpochDict(summary)); })) throw StopHere();
+  };
+  // What stops it shows in the evaluation that follows, which leaves a checkpoint.
+  forwarding.adjusted = [&](const AdjustReport& report) {
+    if (!callbacks.on_requantized.is_none())
+      control.Run([&] { return callbacks.on_requantized(RequantizeDict(report)); });
   };
   forwarding.frozen = [&](const FreezeReport& report) {
     if (!callbacks.on_frozen.is_none() && !control.Run([&] { return callbacks.on_frozen(FreezeDict(report)); })) {
@@ -97,10 +102,10 @@ std::optional<jobs::TrainResult> RunFit(TrainerCore& core, const TrainerCallback
 }
 
 py::object Fit(const TrainerHandle& self, const py::object& on_step, const py::object& on_epoch,
-               const py::object& on_frozen, const py::object& on_progress) {
+               const py::object& on_frozen, const py::object& on_requantized, const py::object& on_progress) {
   const Entry entry;
   const Hold hold(kBusy, {&self->exclusive, &self->model->exclusive});
-  const Callbacks callbacks{on_step, on_epoch, on_frozen, on_progress};
+  const Callbacks callbacks{on_step, on_epoch, on_frozen, on_requantized, on_progress};
   Interruptible control;
   const auto result = RunFit(*self, Forwarding(callbacks, control), control);
   if (!result) return py::none();
@@ -149,8 +154,8 @@ void BindTrainer(py::module_& m) {
       .def_static("create", Create, py::arg("model").none(false), py::arg("train"), py::arg("test"), py::arg("output"),
                   py::arg("existing"), "Over epochs of data.")
       .def_static("create_stepper", CreateStepper, py::arg("model").none(false), "For step alone.")
-      .def("fit", Fit, py::arg("on_step"), py::arg("on_epoch"), py::arg("on_frozen"), py::arg("on_progress"),
-           "To the end: test accuracy and loss; None if a callback returned False.")
+      .def("fit", Fit, py::arg("on_step"), py::arg("on_epoch"), py::arg("on_frozen"), py::arg("on_requantized"),
+           py::arg("on_progress"), "To the end: test accuracy and loss; None if a callback returned False.")
       .def("step", Step, py::arg("images"), py::arg("labels"), py::arg("learning_rate_factor"),
            "One step: loss, penalty, correct images.");
 }

@@ -24,6 +24,21 @@ py::dict FreezeDict(const FreezeReport& report) {
   return result;
 }
 
+py::dict RequantizeDict(const AdjustReport& report) {
+  py::list tensors;
+  for (const AdjustedTensor& tensor : report.tensors) {
+    py::dict entry;
+    entry["name"] = tensor.name;
+    entry["bits_before"] = tensor.bits_before;
+    entry["bits"] = tensor.bits;
+    tensors.append(entry);
+  }
+  py::dict result;
+  result["tensors"] = tensors;
+  result["warnings"] = report.warnings;
+  return result;
+}
+
 py::dict EpochDict(const EpochSummary& summary) {
   py::dict bits, kept_channels, learning_rates;
   for (const SiteSummary& site : summary.sites) {

@@ -14,6 +14,9 @@ namespace py = pybind11;
 // {"sites": [{"name", "bits", "kept_channels", "channels", "changed_codes", "codes"}, ...], "notes": [...]}
 py::dict FreezeDict(const FreezeReport& report);
 
+// {"tensors": [{"name", "bits_before", "bits"}, ...], "warnings": [...]}
+py::dict RequantizeDict(const AdjustReport& report);
+
 // With the keys of a line of the log (models/train/log.h).
 py::dict EpochDict(const EpochSummary& summary);
 

@@ -31,8 +31,9 @@ from bitgate._core import from_dlpack, get_threads, recipes, set_threads
 from bitgate.data import Data, Dataset
 from bitgate.graph import GraphBuilder
 from bitgate.model import Model, load
-from bitgate.quantizers import BayesianBits, Float
+from bitgate.quantizers import BSQ, BayesianBits, Float
 from bitgate.reports import BitReport, EpochSummary, Evaluation, FreezeReport, FrozenSite
+from bitgate.reports import LoadedWeight, RequantizedTensor, RequantizeReport, WeightsReport
 from bitgate.tensors import describe, from_numpy, get_compute, is_grad_enabled, no_grad, set_compute, tensor, zeros
 from bitgate.tensors import zeros_like
 from bitgate.trainer import Run, StepResult, Trainer
@@ -48,6 +49,7 @@ uint8 = _numpy.dtype("uint8")
 _atexit.register(_core.stop_at_exit)
 
 __all__ = [
+    "BSQ",
     "BayesianBits",
     "BitReport",
     "BusyError",
@@ -64,12 +66,16 @@ __all__ = [
     "FrozenSite",
     "Graph",
     "GraphBuilder",
+    "LoadedWeight",
     "Model",
+    "RequantizeReport",
+    "RequantizedTensor",
     "Run",
     "StepResult",
     "StepSummary",
     "Tensor",
     "Trainer",
+    "WeightsReport",
     "data",
     "describe",
     "float32",

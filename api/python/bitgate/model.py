@@ -15,8 +15,8 @@ import numpy.typing
 from bitgate import _core
 from bitgate._core import Config, Graph, Tensor
 from bitgate.data import Data, Dataset, raw_images
-from bitgate.quantizers import BayesianBits, Float, Quantizer
-from bitgate.reports import BitReport, Evaluation, FreezeReport
+from bitgate.quantizers import BSQ, BayesianBits, Float, Quantizer
+from bitgate.reports import BitReport, Evaluation, FreezeReport, LoadedWeight, RequantizeReport, WeightsReport
 from bitgate.tensors import Compute
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ class Model:
 
     Args:
       network: a Graph, or a Config that names one.
-      quantizer: BayesianBits(...) or Float(); None: as the configuration says, BayesianBits() if it says nothing.
+      quantizer: BayesianBits(...), BSQ(...) or Float(); None: as the configuration says, BayesianBits() if it says
+        nothing.
       seed: of initial weights, the order of images and the noise of gates.
       device: "cpu", or "cuda:<index>" in builds that have it.
       compute: of products and convolutions: "float32"; "bfloat16" on a GPU and on processors with AVX-512 BF16 or AMX;
@@ -52,8 +53,8 @@ class Model:
             raise TypeError(f"model: expected a Graph or a Config, got {type(network).__name__}")
         config = Config.from_graph(network) if isinstance(network, Graph) else network.copy()
         if quantizer is not None:
-            if not isinstance(quantizer, (BayesianBits, Float)):
-                raise TypeError(f"model: expected BayesianBits(...) or Float(), got {quantizer!r}")
+            if not isinstance(quantizer, (BayesianBits, BSQ, Float)):
+                raise TypeError(f"model: expected BayesianBits(...), BSQ(...) or Float(), got {quantizer!r}")
             quantizer.apply(config)
         if seed is not None:
             config.set("training.seed", seed)
@@ -91,6 +92,30 @@ class Model:
     def save(self, path: Path) -> None:
         """Writes a checkpoint, whole or not at all. Raises OSError where the operating system refuses."""
         self._core.save(path)
+
+    def load_float_weights(self, path: Path) -> WeightsReport:
+        """Replaces weights, biases and batch norms, in place, by those of a file; what it took.
+
+        The file is PyTorch's: safetensors.torch.save_file(model.state_dict(), path) of a model whose modules are named
+        as the nodes. Convolutions and layers behind flattened images are reordered as the network wants them. Tensors
+        that are missing, unknown or of another shape are refused (but num_batches_tracked; all names may begin with
+        "module."). A checkpoint of the same network that is not frozen serves as well. Trainers that the model had
+        before do not fit() any more.
+
+        Raises FileNotFoundError, RuntimeError listing all that does not fit or for a frozen model, DataError for a file
+        that is damaged and listing tensors with values that are not finite and variances below 0. The model is then as
+        it was.
+        """
+        table, rows = self._core.load_float_weights(path)
+        return WeightsReport([LoadedWeight(*row) for row in rows], table)
+
+    def save_float_weights(self, path: Path) -> None:
+        """Writes the file that load_float_weights() reads, whole or not at all.
+
+        These are the weights before quantization, also of a frozen model, whose batch norms are part of them where
+        freezing has folded them. Raises OSError where the operating system refuses.
+        """
+        self._core.save_float_weights(path)
 
     @property
     def config(self) -> Config:
@@ -132,6 +157,33 @@ class Model:
     def bits(self) -> BitReport:
         """Bits, channels, bit operations and bytes, layer by layer, as freezing would fix them now."""
         return BitReport(*self._core.bits())
+
+    def requantize(self) -> RequantizeReport:
+        """BSQ's re-quantization, in place: planes become digits again, and layers lose or gain planes.
+
+        For loops of one's own; Trainer.fit() does it as training.requantize_every says. What the network computes
+        changes by rounding at most; moments of optimizers mean nothing afterwards (Trainer.step() begins them anew).
+        Warns (RuntimeWarning) of layers that have no bits left. Other methods have nothing to do: the report is empty.
+        Raises RuntimeError for a frozen model.
+        """
+        report = RequantizeReport.from_dict(self._core.requantize())
+        report.warn(stacklevel=2)
+        return report
+
+    def calibrate(self, images: numpy.typing.ArrayLike, *, callback: ImagesCallback | None = None) -> None:
+        """Shows raw images to a model that is to be frozen: BSQ notes the largest value of each activation.
+
+        For loops of one's own, with the training images, after the last requantize(); Trainer.fit() does it by itself.
+        What earlier calls noted is forgotten. Other methods need none of it.
+
+        Args:
+          images: as logits() takes them; at least one.
+          callback: called with the number of images done after every batch; returning False stops: Cancelled, and
+            nothing is noted.
+
+        Raises ValueError for images that do not fit, RuntimeError for a frozen model.
+        """
+        self._core.calibrate(self._raw(images), callback)
 
     def freeze(self) -> FreezeReport:
         """Fixes bits and channels, in place. Parameters are then new tensors: weights, biases and ranges.
@@ -203,10 +255,11 @@ class Model:
         return array
 
     def export_onnx(self, path: Path) -> list[str]:
-        """Writes the frozen model as ONNX (opset 13) that computes what the model computes.
+        """Writes the frozen model as ONNX that computes what the model computes.
 
-        Returns sentences on layers that became constants and the like. Raises RuntimeError unless the model is frozen,
-        OSError where the operating system refuses.
+        Opset 13, or 21 if a weight needs 16-bit integers. Returns sentences on layers that became constants, weights
+        that do not fit int8 and the like. Raises RuntimeError unless the model is frozen, OSError where the operating
+        system refuses.
         """
         return self._core.export_onnx(path)
 

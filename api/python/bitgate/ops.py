@@ -26,6 +26,10 @@ from bitgate._core.ops import (
     count_correct,
     fixed_quantize,
     flatten,
+    folded_batch_norm,
+    folded_batch_norm_of_result,
+    folded_gain,
+    folded_shift,
     gate_penalty,
     gates,
     linear,
@@ -33,15 +37,18 @@ from bitgate._core.ops import (
     max_pool2d,
     mean,
     mul,
+    pad_channels,
     relu,
     reshape,
     scale,
+    scale_rows,
     sgd_step,
     slice,  # pylint: disable=redefined-builtin
     softmax_cross_entropy,
     sum,  # pylint: disable=redefined-builtin
     sum_rows,
     uniform_noise,
+    update_running_statistics,
 )
 
 __all__ = [
@@ -62,6 +69,10 @@ __all__ = [
     "count_correct",
     "fixed_quantize",
     "flatten",
+    "folded_batch_norm",
+    "folded_batch_norm_of_result",
+    "folded_gain",
+    "folded_shift",
     "gate_penalty",
     "gates",
     "linear",
@@ -69,15 +80,18 @@ __all__ = [
     "max_pool2d",
     "mean",
     "mul",
+    "pad_channels",
     "relu",
     "reshape",
     "scale",
+    "scale_rows",
     "sgd_step",
     "slice",
     "softmax_cross_entropy",
     "sum",
     "sum_rows",
     "uniform_noise",
+    "update_running_statistics",
 ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import html
 import json
+import warnings
 from typing import Any
 
 import numpy
@@ -128,6 +129,100 @@ class FreezeReport:
     def _repr_html_(self) -> str:
         notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
         return html_table(self.to_dicts()) + notes
+
+
+@dataclasses.dataclass(frozen=True)
+class RequantizedTensor:
+    """What re-quantization did to one weight or bias.
+
+    Attributes:
+      name: "conv1/weight", "conv1/bias".
+      bits_before, bits: its width; 0: all its values are zero.
+    """
+
+    name: str
+    bits_before: int
+    bits: int
+
+
+@dataclasses.dataclass(frozen=True)
+class RequantizeReport:
+    """What re-quantization did.
+
+    Attributes:
+      tensors: every weight and bias, in the order of the graph; none for a method that has nothing to re-quantize.
+      warnings: sentences on layers that have no bits left.
+    """
+
+    tensors: list[RequantizedTensor]
+    warnings: list[str]
+
+    @classmethod
+    def from_dict(cls, report: dict[str, Any]) -> RequantizeReport:
+        """From what the core gives."""
+        return cls([RequantizedTensor(**tensor) for tensor in report["tensors"]], report["warnings"])
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """A dict for each tensor."""
+        return [dataclasses.asdict(tensor) for tensor in self.tensors]
+
+    def warn(self, stacklevel: int = 1) -> None:
+        """Issues the warnings as RuntimeWarnings, in the name of the caller `stacklevel` calls up."""
+        for text in self.warnings:
+            warnings.warn(text, RuntimeWarning, stacklevel=stacklevel + 1)
+
+    def __str__(self) -> str:
+        lines = [f"{tensor.name}: {tensor.bits_before} -> {tensor.bits} bits" for tensor in self.tensors]
+        return "\n".join(lines + self.warnings)
+
+    def _repr_html_(self) -> str:
+        texts = "".join(f"<p>{html.escape(text)}</p>" for text in self.warnings)
+        return html_table(self.to_dicts()) + texts
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadedWeight:
+    """One parameter and the tensor that it came from.
+
+    Attributes:
+      parameter: "conv1/weight".
+      tensor: its name in the file.
+      shape: in the file.
+      reordered: what became of its layout, "OIHW to OHWI" or "CHW to HWC"; empty: nothing.
+    """
+
+    parameter: str
+    tensor: str
+    shape: tuple[int, ...]
+    reordered: str
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightsReport:
+    """What Model.load_float_weights() took. str() is a table to be read.
+
+    Attributes:
+      weights: every parameter, in the order of the graph.
+    """
+
+    weights: list[LoadedWeight]
+    _table: str = dataclasses.field(repr=False, compare=False)
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """A dict for each parameter."""
+        return [dataclasses.asdict(weight) for weight in self.weights]
+
+    def __len__(self) -> int:
+        return len(self.weights)
+
+    def __getitem__(self, index: int) -> LoadedWeight:
+        return self.weights[index]
+
+    def __str__(self) -> str:
+        return self._table.rstrip("\n")
+
+    def _repr_html_(self) -> str:
+        return html_table(self.to_dicts())
 
 
 @dataclasses.dataclass(frozen=True)

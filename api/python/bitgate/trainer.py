@@ -16,7 +16,7 @@ from bitgate._core import StepSummary
 from bitgate.data import Data, raw_labels
 from bitgate.model import Model
 from bitgate.progress import Bar, Progress
-from bitgate.reports import BitReport, EpochSummary, FreezeReport
+from bitgate.reports import BitReport, EpochSummary, FreezeReport, RequantizeReport
 
 __all__ = ["Run", "StepResult", "Trainer"]
 
@@ -24,6 +24,7 @@ Existing = Literal["refuse", "resume", "overwrite"]
 OnEpoch = Callable[[EpochSummary], Any]
 OnStep = Callable[[StepSummary], Any]
 OnFreeze = Callable[[FreezeReport], Any]
+OnRequantize = Callable[[RequantizeReport], Any]
 
 
 class StepResult(NamedTuple):
@@ -87,6 +88,8 @@ class Trainer:
       data: images to train on and to test with. None: for step() alone.
       epochs: training.epochs of the configuration, fine_tune.epochs for a frozen model; None: as it is there.
       batch_size: training.batch_size; None: as it is there.
+      requantize_every: training.requantize_every, for BSQ: after so many epochs each, and after the last, bit planes
+        become digits again and layers lose or gain planes; None: as it is there.
       settings: other changes to the configuration, by path: {"training.gates.learning_rate": 0.01}.
       output: the last checkpoint, NAME.safetensors, with NAME.best.safetensors and NAME.log.jsonl beside it. None: no
         files.
@@ -99,8 +102,9 @@ class Trainer:
     """
 
     def __init__(self, model: Model, data: Data | None = None, epochs: int | None = None, batch_size: int | None = None,
-                 *, settings: Mapping[str, Any] | None = None, output: str | os.PathLike[str] | None = None,
-                 existing: Existing = "refuse", progress: Progress = "auto") -> None:
+                 *, requantize_every: int | None = None, settings: Mapping[str, Any] | None = None,
+                 output: str | os.PathLike[str] | None = None, existing: Existing = "refuse",
+                 progress: Progress = "auto") -> None:
         if not isinstance(model, Model):
             raise TypeError(f"trainer: expected a Model, got {type(model).__name__}")
         if data is not None and not isinstance(data, Data):
@@ -114,6 +118,8 @@ class Trainer:
             changes["fine_tune.epochs" if model.frozen else "training.epochs"] = epochs
         if batch_size is not None:
             changes["training.batch_size"] = batch_size
+        if requantize_every is not None:
+            changes["training.requantize_every"] = requantize_every
         path = "fine_tune.epochs" if model.frozen else "training.epochs"
         if data is not None and path not in changes and not model.config.get(path):
             raise ValueError(f"trainer: expected epochs=, for the model's configuration has no {path}, got none")
@@ -126,13 +132,15 @@ class Trainer:
             raise
 
     def fit(self, *, on_epoch: OnEpoch | None = None, on_step: OnStep | None = None, on_freeze: OnFreeze | None = None,
-            progress: Progress | None = None) -> Run:
+            on_requantize: OnRequantize | None = None, progress: Progress | None = None) -> Run:
         """Trains to the end, or on from where it was stopped; returns at once if nothing is left.
 
         Args:
           on_epoch: called with an EpochSummary after each epoch, when its checkpoints are on the disk.
           on_step: called with a StepSummary after each step and each batch of evaluation.
           on_freeze: called with a FreezeReport before the first step of fine-tuning, if the configuration has it.
+          on_requantize: called with a RequantizeReport after each re-quantization of BSQ, at the end of an epoch (again
+            when a run goes on from there). Its warnings, layers that have no bits left, are RuntimeWarnings as well.
           progress: as the trainer's; None: that.
 
         A callback that returns False stops: the result's `stopped` is true, and another fit() goes on. An exception of
@@ -140,7 +148,8 @@ class Trainer:
         is then as after a stop. Raises RuntimeError for a loss that is not finite, or a model that somebody else has
         frozen since; OSError where files cannot be written; BusyError if the trainer or its model is in use.
         """
-        for name, callback in (("on_epoch", on_epoch), ("on_step", on_step), ("on_freeze", on_freeze)):
+        for name, callback in (("on_epoch", on_epoch), ("on_step", on_step), ("on_freeze", on_freeze),
+                               ("on_requantize", on_requantize)):
             if callback is not None and not callable(callback):
                 raise TypeError(f"fit: expected a function for {name}, got {callback!r}")
         epochs_before = len(self.history)
@@ -154,11 +163,17 @@ class Trainer:
         def froze(report: dict[str, Any]) -> Any:
             return _answer(on_freeze(FreezeReport.from_dict(report))) if on_freeze is not None else None
 
+        def requantized(values: dict[str, Any]) -> Any:
+            report = RequantizeReport.from_dict(values)
+            report.warn(stacklevel=3)
+            return _answer(on_requantize(report)) if on_requantize is not None else None
+
         def stepped(summary: StepSummary) -> Any:
             return _answer(on_step(summary)) if on_step is not None else None
 
         try:
-            result = self._core.fit(None if on_step is None else stepped, epoch_ended, froze, bar.update if bar.shown else None)
+            result = self._core.fit(None if on_step is None else stepped, epoch_ended, froze, requantized,
+                                    bar.update if bar.shown else None)
         finally:
             bar.close()
         seconds = time.perf_counter() - start

@@ -2,22 +2,15 @@
 
 import copy
 import json
+import pathlib
 import pickle
+import struct
 import unittest
 
 import numpy
-import onnxruntime
 import support
 
 import bitgate as bg
-
-
-def onnx_classes(path, images):
-    session = onnxruntime.InferenceSession(path)
-    preprocessing = json.loads(session.get_modelmeta().custom_metadata_map["bitgate.preprocessing"])
-    x = images.reshape([-1, *preprocessing["shape"]]).astype("float32") * numpy.float32(preprocessing["scale"])
-    x = (x - numpy.array(preprocessing["mean"], "float32")) / numpy.array(preprocessing["std"], "float32")
-    return session.run(None, {"input": x})[0].argmax(1)
 
 
 class WholeJobTest(support.Case):
@@ -42,7 +35,7 @@ class WholeJobTest(support.Case):
         classes = net.predict(data.test.images)
         self.assertEqual(classes.dtype, numpy.int32)
         self.assertEqual((classes == data.test.labels).mean(), tuned.accuracy)
-        self.assertGreaterEqual((onnx_classes(path, data.test.images) == classes).mean(), 0.99)
+        self.assertGreaterEqual((support.onnx_classes(path, data.test.images) == classes).mean(), 0.99)
         self.assertEqual(net.fine_tune(data, epochs=1).epochs, 1)
 
     def test_freezing_within_a_run(self):
@@ -53,11 +46,14 @@ class WholeJobTest(support.Case):
         self.assertIn("bits", str(seen[0]))
 
     def test_float_and_zoo(self):
-        self.assertEqual(bg.models.names(), ["lenet5"])
+        self.assertLess({"lenet5", "vgg7", "resnet20", "resnet20_identity"}, set(bg.models.names()))
         net = bg.models.lenet5(bg.Float(), seed=3)
         self.assertEqual(net.config.get("training.seed"), 3)
         self.assertEqual(net.bits()[0]["weight_bits"], 32)
         self.check(ValueError, "lenet5", call=lambda: bg.models.zoo("alexnet"))
+        self.assertEqual(bg.models.resnet20(bg.BSQ()).graph.name, "resnet20")
+        self.assertEqual(bg.models.resnet20(bg.BSQ(), shortcut="identity").graph.name, "resnet20_identity")
+        self.check(ValueError, "'identity'", call=lambda: bg.models.resnet20(shortcut="option A"))
         recipe = bg.Model.from_recipe("lenet5_float", {"training.epochs": 2})
         self.assertEqual(recipe.config.get("training.epochs"), 2)
 
@@ -85,6 +81,110 @@ class ReportTest(support.Case):
         self.assertIn("Trainer(Model(tiny", repr(run.trainer))
         self.assertIn("32 images of 8x8x1, 4 classes", repr(run.trainer.data))
         self.assertIn("<table>", net.freeze()._repr_html_())
+
+
+def read_tensors(path):
+    content = pathlib.Path(path).read_bytes()
+    (length,) = struct.unpack("<Q", content[:8])
+    header, data = json.loads(content[8:8 + length]), content[8 + length:]
+    header.pop("__metadata__", None)
+    return {name: numpy.frombuffer(data[slice(*entry["data_offsets"])], "<f4").reshape(entry["shape"])
+            for name, entry in header.items()}
+
+
+def write_tensors(path, tensors):
+    header, data = {}, b""
+    for name, values in tensors.items():
+        content = numpy.asarray(values, "<f4").tobytes()
+        shape = list(numpy.shape(values))
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + len(content)]}
+        data += content
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+
+class FloatWeightsTest(support.Case):
+
+    def setUp(self):
+        super().setUp()
+        self.path = self.folder / "weights.safetensors"
+        random = numpy.random.default_rng(1)
+        self.tensors = {name: random.normal(size=shape).astype("float32") for name, shape in (
+            ("conv1.weight", (6, 1, 3, 3)), ("conv1.bias", (6,)), ("fc1.weight", (12, 54)), ("fc1.bias", (12,)),
+            ("fc2.weight", (4, 12)), ("fc2.bias", (4,)))}
+
+    def float_model(self):
+        return bg.Model(support.tiny_model().graph, bg.Float())
+
+    def test_round_trip(self):
+        write_tensors(self.path, self.tensors | {"conv1.num_batches_tracked": 3})
+        net = self.float_model()
+        report = net.load_float_weights(self.path)
+        self.assertEqual(report[2], bg.LoadedWeight("fc1/weight", "fc1.weight", (12, 54), "CHW to HWC"))
+        self.assertEqual((len(report), report.to_dicts()[1]["parameter"]), (6, "conv1/bias"))
+        self.assertIn("\nfc1/weight    fc1.weight    [12, 54]      CHW to HWC\n", str(report))
+        self.assertEqual(report._repr_html_().count("<tr>"), 7)
+        again = self.folder / "again.safetensors"
+        net.save_float_weights(again)
+        self.assertEqual(set(read_tensors(again)), set(self.tensors))
+        for name, values in read_tensors(again).items():
+            numpy.testing.assert_array_equal(values, self.tensors[name])
+
+    def test_trainers_of_before(self):
+        write_tensors(self.path, self.tensors)
+        net, data = support.tiny_model(1), support.tiny_data(64, 32)
+        trainer = bg.Trainer(net, data)
+        net.load_float_weights(self.path)
+        self.check(RuntimeError, "train it with a new trainer", call=trainer.fit)
+        bg.Trainer(net, data).fit()
+        net.freeze()
+        self.check(RuntimeError, "not frozen", call=lambda: net.load_float_weights(self.path))
+
+    def test_computes_what_pytorch_computes(self):
+        write_tensors(self.path, self.tensors)
+        net = self.float_model()
+        net.load_float_weights(self.path)
+        images = support.images_and_labels(5, 1)[0]
+        pixels = net.preprocess(images).numpy()[..., 0].astype("float64")
+        windows = numpy.stack([pixels[:, i:i + 6, j:j + 6] for i in range(3) for j in range(3)])  # [9, n, 6, 6]
+        x = numpy.einsum("ok,knyx->noyx", self.tensors["conv1.weight"].reshape(6, 9), windows)
+        x = numpy.maximum(x + self.tensors["conv1.bias"][:, None, None], 0)
+        x = x.reshape(5, 6, 3, 2, 3, 2).max(axis=(3, 5)).reshape(5, 54)  # channels first, as PyTorch flattens
+        x = numpy.maximum(x @ self.tensors["fc1.weight"].T + self.tensors["fc1.bias"], 0)
+        expected = x @ self.tensors["fc2.weight"].T + self.tensors["fc2.bias"]
+        numpy.testing.assert_allclose(net.logits(images), expected, rtol=1e-4, atol=1e-4)
+
+    def test_of_a_checkpoint(self):
+        write_tensors(self.path, self.tensors)
+        net = self.float_model()
+        net.load_float_weights(self.path)
+        net.save(self.folder / "float.safetensors")
+        quantized = support.tiny_model()
+        self.assertEqual(quantized.load_float_weights(self.folder / "float.safetensors")[0].tensor, "conv1/weight")
+        quantized.save_float_weights(self.folder / "same.safetensors")
+        for name, values in read_tensors(self.folder / "same.safetensors").items():
+            numpy.testing.assert_array_equal(values, self.tensors[name])
+
+    def test_what_does_not_fit(self):
+        net = self.float_model()
+        before = net.logits(support.images_and_labels(3, 1)[0])
+
+        def load():
+            net.load_float_weights(self.path)
+
+        self.check(FileNotFoundError, "weights.safetensors", call=load)
+        wrong = dict(self.tensors, **{"fc1.weight": numpy.zeros((54, 12)), "bn.weight": numpy.zeros(3)})
+        del wrong["fc2.bias"], wrong["conv1.bias"]
+        write_tensors(self.path, wrong)
+        self.check(RuntimeError, "missing: conv1.bias [6], fc2.bias [4]; of another shape or type: fc1.weight F32 "
+                   "[54, 12] instead of F32 [12, 54]; unknown: bn.weight", call=load)
+        write_tensors(self.path, self.tensors | {name: numpy.full_like(self.tensors[name], numpy.nan)
+                                                 for name in ("conv1.bias", "fc2.weight")})
+        self.check(bg.DataError, "not finite: conv1.bias, fc2.weight", call=load)
+        self.path.write_bytes(self.path.read_bytes()[:-1])
+        self.check(bg.DataError, "weights.safetensors", call=load)
+        numpy.testing.assert_array_equal(net.logits(support.images_and_labels(3, 1)[0]), before)
+        self.check(FileNotFoundError, "such", call=lambda: net.save_float_weights(self.folder / "no" / "such" / "file"))
 
 
 class CopyTest(support.Case):

@@ -78,6 +78,12 @@ class ElementTest(support.Case):
         numpy.testing.assert_allclose(got.numpy(), windows(x, (2, 2), (2, 2), (0, 0), 0).mean((3, 4)), rtol=1e-6)
         self.check(ValueError, "max_pool2d", call=lambda: ops.max_pool2d(bg.tensor(x), 9))
 
+    def test_pad_channels(self):
+        x = random(2, 4, 4, 3)
+        got = ops.pad_channels(bg.tensor(x), 6)
+        numpy.testing.assert_array_equal(got.numpy(), numpy.pad(x, ((0, 0),) * 3 + ((1, 2),)))
+        self.check(ValueError, "channels of x", call=lambda: ops.pad_channels(bg.tensor(x), 2))
+
     def test_norms(self):
         x = random(2, 3, 4, 5)
         mean, variance = x.mean((0, 1, 2)), x.var((0, 1, 2))
@@ -97,6 +103,38 @@ class ElementTest(support.Case):
         numpy.testing.assert_allclose(got.numpy(), expected, rtol=1e-4, atol=1e-5)
         self.check(ValueError, "momentum", call=lambda: ops.batch_norm(bg.tensor(x), bg.tensor(gamma), bg.tensor(beta),
                                                                        running_mean, running_variance, momentum=2))
+
+    def test_folded_norms(self):
+        x, w, gamma, beta = random(6, 4), random(3, 4, seed=2), random(3, seed=3), random(3, seed=4)
+        running_mean, running_variance = random(3, seed=5), random(3, seed=6)**2
+        sigma = numpy.sqrt(running_variance + 1e-5)
+        gain = ops.folded_gain(bg.tensor(gamma), bg.tensor(running_variance))
+        numpy.testing.assert_allclose(gain.numpy(), gamma / sigma, rtol=1e-6)
+        shift = ops.folded_shift(bg.tensor(gamma), bg.tensor(beta), bg.tensor(running_mean),
+                                 bg.tensor(running_variance))
+        numpy.testing.assert_allclose(shift.numpy(), beta - gamma * running_mean / sigma, rtol=1e-5, atol=1e-6)
+        folded = ops.scale_rows(bg.tensor(w), gain)
+        numpy.testing.assert_allclose(folded.numpy(), w * (gamma / sigma)[:, None], rtol=1e-6)
+
+        y = x @ w.T
+        result, statistics = ops.linear(bg.tensor(x), folded), ops.channel_statistics(bg.tensor(y))
+        normal = numpy.maximum(gamma * (y - y.mean(0)) / numpy.sqrt(y.var(0) + 1e-5) + beta, 0)
+        got = ops.folded_batch_norm(result, statistics, bg.tensor(gamma), bg.tensor(beta), bg.tensor(running_variance),
+                                    activation="relu")
+        numpy.testing.assert_allclose(got.numpy(), normal, rtol=1e-4, atol=1e-5)
+        moved = 0.75 * running_mean + 0.25 * y.mean(0), 0.75 * running_variance + 0.25 * y.var(0, ddof=1)
+        for update in (lambda *running: ops.update_running_statistics(*running, statistics, 6, momentum=0.25),
+                       lambda *running: ops.folded_batch_norm_of_result(result, bg.tensor(gamma), bg.tensor(beta),
+                                                                        *running, momentum=0.25, activation="relu")):
+            running = bg.tensor(running_mean), bg.tensor(running_variance)
+            got = update(*running)
+            if got is not None:
+                numpy.testing.assert_allclose(got.numpy(), normal, rtol=1e-4, atol=1e-5)
+            for tensor, expected in zip(running, moved):
+                numpy.testing.assert_allclose(tensor.numpy(), expected, rtol=1e-4, atol=1e-5)
+        self.check(ValueError, "statistics", call=lambda: ops.folded_batch_norm(result, shift, shift, shift, shift))
+        self.check(ValueError, "one row", call=lambda: ops.update_running_statistics(shift, gain, statistics, 0))
+        self.check(ValueError, "epsilon", call=lambda: ops.folded_gain(gain, gain, epsilon=0))
 
     def test_losses(self):
         logits, labels = random(6, 3), numpy.int32([0, 1, 2, 2, 1, 0])

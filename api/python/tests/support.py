@@ -1,5 +1,6 @@
 """What the tests of the Python module share: tiny data, a tiny network and a recipe for a second."""
 
+import json
 import os
 import pathlib
 import struct
@@ -86,6 +87,17 @@ def tiny_model(epochs=3, **options):
         config.set(path, value)
     model.config = config
     return model
+
+
+def onnx_classes(path, images):
+    """The class of each raw image by an exported model."""
+    import onnxruntime  # pylint: disable=import-outside-toplevel
+
+    session = onnxruntime.InferenceSession(path)
+    preprocessing = json.loads(session.get_modelmeta().custom_metadata_map["bitgate.preprocessing"])
+    x = images.reshape([-1, *preprocessing["shape"]]).astype("float32") * numpy.float32(preprocessing["scale"])
+    x = (x - numpy.array(preprocessing["mean"], "float32")) / numpy.array(preprocessing["std"], "float32")
+    return session.run(None, {"input": x})[0].argmax(1)
 
 
 def run_python(code, *arguments, **options):

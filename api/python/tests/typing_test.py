@@ -26,6 +26,10 @@ logits, penalty = net(x, train=True)
 rows: int = len(net(x))
 bg.ops.conv2d(x, x, stride=(1, 2), activation="relu")
 classes: numpy.ndarray = net.predict([[1]])
+bsq = bg.models.resnet20(quantizer=bg.BSQ(alpha=0.005), shortcut="identity")
+bg.Trainer(bsq, bg.data.mnist("/path"), requantize_every=2).fit(on_requantize=lambda report: print(report.warnings))
+tensors: list[bg.RequantizedTensor] = bsq.requantize().tensors
+bsq.calibrate([[1]])
 """
 MISUSE = """
 import bitgate as bg

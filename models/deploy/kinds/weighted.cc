@@ -85,6 +85,13 @@ void SelectWeights(const WeightDims& dims, const Channels& kept_input, const Cha
   *weights = std::move(result);
 }
 
+void SelectScales(const Channels& kept_output, std::vector<float>* scales) {
+  if (scales->empty()) return;
+  std::vector<float> result;
+  for (const int64_t output : Selected(kept_output)) result.push_back((*scales)[static_cast<size_t>(output)]);
+  *scales = std::move(result);
+}
+
 }  // namespace
 
 Constants WeightedKind::OutputConstants(const DeployNode& node, const std::vector<Constants>& inputs) const {
@@ -133,6 +140,7 @@ void WeightedKind::RemoveChannels(const DeployNode& node, const Channels& kept_i
   }
   SelectWeights(dims, kept_input, kept_output, &layer->codes);
   SelectWeights(dims, kept_input, kept_output, &layer->values);
+  SelectScales(kept_output, &layer->scales);
   layer->weight.keep = keep;
   layer->bias = needs_bias ? bias : std::vector<float>();
   layer->shape.front() = static_cast<int64_t>(keep.size());
