@@ -24,11 +24,21 @@ class OneDnnCall {
       if (descriptor.get_size() > 0) arguments_.emplace(argument, dnnl::memory(descriptor, engine, DNNL_MEMORY_NONE));
     }
   }
-  // A copy between two formats of a tensor; nothing when they are the same.
-  static OneDnnCall Reorder(const dnnl::engine& engine, const Descriptor& from, const Descriptor& to) {
-    if (from == to) return {};
-    return OneDnnCall(dnnl::reorder(dnnl::reorder::primitive_desc(engine, from, engine, to)), engine,
-                      {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}});
+  // A copy between two formats of a tensor; nothing when they are the same. If `scaled`, of the tensor times the float
+  // at DNNL_ARG_ATTR_OUTPUT_SCALES.
+  static OneDnnCall Reorder(const dnnl::engine& engine, const Descriptor& from, const Descriptor& to,
+                            bool scaled = false) {
+    if (from == to && !scaled) return {};
+    dnnl::primitive_attr attributes;
+    if (scaled) attributes.set_output_scales(0, {DNNL_RUNTIME_F32_VAL});
+    return OneDnnCall(
+        dnnl::reorder(dnnl::reorder::primitive_desc(engine, from, engine, to, attributes)), engine,
+        {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}, {DNNL_ARG_ATTR_OUTPUT_SCALES, scaled ? OneFloat(1) : Descriptor()}});
+  }
+  // A tensor of a single element.
+  static Descriptor OneFloat(int rank) {
+    const dnnl::memory::dims ones(rank, 1);
+    return Descriptor(ones, dnnl::memory::data_type::f32, ones);
   }
 
   bool empty() const { return arguments_.empty(); }
@@ -48,15 +58,25 @@ class OneDnnCall {
   std::unordered_map<int, dnnl::memory> arguments_;
 };
 
-// Attributes of every primitive: scratch memory comes from the caller, and y = max(y, 0) is applied where asked for.
-inline dnnl::primitive_attr CallAttributes(bool relu = false) {
+// What comes after the sums of a primitive, each where asked for: y = max(factor * y + bias, 0). The primitive's own
+// bias would be added before the factor.
+struct OneDnnFinish {
+  static constexpr int kFactor = DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1;
+  static constexpr int kBias = DNNL_ARG_ATTR_MULTIPLE_POST_OP(1) | DNNL_ARG_SRC_1;
+
+  OneDnnCall::Descriptor factor, bias;  // as they broadcast to y; empty: none. A bias only with a factor.
+  bool relu = false;
+};
+
+// Attributes of every primitive: scratch memory comes from the caller, and the sums are finished.
+inline dnnl::primitive_attr CallAttributes(const OneDnnFinish& finish = {}) {
+  dnnl::post_ops after;
+  if (finish.factor.get_size() > 0) after.append_binary(dnnl::algorithm::binary_mul, finish.factor);
+  if (finish.bias.get_size() > 0) after.append_binary(dnnl::algorithm::binary_add, finish.bias);
+  if (finish.relu) after.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
   dnnl::primitive_attr attributes;
   attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  if (relu) {
-    dnnl::post_ops after;
-    after.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
-    attributes.set_post_ops(after);
-  }
+  attributes.set_post_ops(after);
   return attributes;
 }
 

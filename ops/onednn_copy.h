@@ -31,9 +31,10 @@ class OneDnnCopy {
   using Descriptor = dnnl::memory::desc;
 
   OneDnnCopy() = default;
+  // If `scaled`, the copy is of ours times a factor.
   static OneDnnCopy OfInput(const dnnl::engine& engine, const Descriptor& ours, const Descriptor& read,
-                            ScratchLayout& layout) {
-    return {OneDnnCall::Reorder(engine, ours, read), read, layout};
+                            ScratchLayout& layout, bool scaled = false) {
+    return {OneDnnCall::Reorder(engine, ours, read, scaled), read, layout};
   }
   static OneDnnCopy OfOutput(const dnnl::engine& engine, const Descriptor& written, const Descriptor& ours,
                              ScratchLayout& layout) {
@@ -44,9 +45,10 @@ class OneDnnCopy {
   void* Place(const void* ours, void* scratch) const {
     return reorder_.empty() ? const_cast<void*>(ours) : static_cast<std::byte*>(scratch) + offset_;
   }
-  // Copies ours to its place.
-  void* In(dnnl::stream& stream, const void* ours, void* scratch) {
-    reorder_.Run(stream, {{DNNL_ARG_FROM, ours}, {DNNL_ARG_TO, Place(ours, scratch)}});
+  // Copies ours to its place, times `factor` if it is scaled.
+  void* In(dnnl::stream& stream, const void* ours, void* scratch, float factor = 1) {
+    reorder_.Run(stream,
+                 {{DNNL_ARG_FROM, ours}, {DNNL_ARG_TO, Place(ours, scratch)}, {DNNL_ARG_ATTR_OUTPUT_SCALES, &factor}});
     return Place(ours, scratch);
   }
   // Copies what is at its place to ours.

@@ -17,6 +17,17 @@ std::vector<float> RandomValues(int64_t count, uint32_t seed, float low, float h
   return values;
 }
 
+std::vector<float> RandomIntegers(int64_t count, uint32_t seed, int low, int high) {
+  std::vector<float> values = RandomValues(count, seed, static_cast<float>(low), static_cast<float>(high + 1));
+  for (float& value : values) value = std::floor(value);
+  return values;
+}
+
+std::vector<float> Times(std::vector<float> values, float factor) {
+  for (float& value : values) value *= factor;
+  return values;
+}
+
 Tensor RandomTensor(Context& context, const Shape& shape, uint32_t seed, float low, float high) {
   return FromHost(context, RandomValues(shape.size(), seed, low, high), shape);
 }

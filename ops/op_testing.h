@@ -40,6 +40,11 @@ struct Reference {
 // The errors have random signs, and a partial sum is at most the magnitude: about sqrt(terms) half epsilons of it.
 inline double SumTolerance(int64_t terms) { return 2 + 0.5 * std::sqrt(static_cast<double>(terms)); }
 
+// `count` integers in [low, high], a function of `seed`.
+std::vector<float> RandomIntegers(int64_t count, uint32_t seed, int low, int high);
+// values * factor.
+std::vector<float> Times(std::vector<float> values, float factor);
+
 // Fails unless |actual - value| <= epsilons * kEpsilon * magnitude for every element.
 void ExpectClose(Context& context, const Tensor& actual, const Reference& expected, double epsilons,
                  const std::string& what);

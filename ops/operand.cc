@@ -32,6 +32,12 @@ void CheckOperandShape(const Context& context, const char* op, const char* opera
   }
 }
 
+void CheckOperandSteps(const char* op, const OperandSteps& steps) {
+  if (!steps.given() || steps.usable()) return;
+  throw InvalidArgument(op, ": expected operand steps that are positive, or both 0, got ", steps.input,
+                        " of the input and ", steps.weight, " of the weight");
+}
+
 int64_t WindowPlaces(const char* op, const char* axis, int64_t size, int64_t kernel, int64_t stride, int64_t padding) {
   if (kernel < 1 || stride < 1) {
     throw InvalidArgument(op, ": expected kernel and stride of at least 1, got kernel ", kernel, " and stride ", stride,

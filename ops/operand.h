@@ -2,6 +2,7 @@
 #ifndef BITGATE_OPS_OPERAND_H_
 #define BITGATE_OPS_OPERAND_H_
 
+#include "ops/operand_steps.h"
 #include "runtime/device/context.h"
 #include "runtime/tensor/tensor.h"
 
@@ -19,6 +20,9 @@ void CheckOperand(const Context& context, const char* op, const char* operand, c
 // As above, and of exactly this shape.
 void CheckOperandShape(const Context& context, const char* op, const char* operand, const Tensor& tensor,
                        const Shape& shape, DType dtype = DType::kFloat32);
+
+// Throws InvalidArgument, naming `op`, unless the steps are usable or not given.
+void CheckOperandSteps(const char* op, const OperandSteps& steps);
 
 // The number of places a window of `kernel` elements takes in `size` elements with `padding` on both sides, `stride`
 // apart. Throws InvalidArgument, naming `op` and `axis` ("height"), unless the kernel is at least 1, the stride in

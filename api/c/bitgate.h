@@ -667,9 +667,10 @@ BG_API bg_status bg_model_logits(bg_model* model, bg_tensor* images, bg_tensor**
  * NULL then. */
 BG_API bg_status bg_model_forward(bg_model* model, bg_context* context, bg_tensor* images, int32_t train, uint64_t step,
                                   bg_tensor** logits, bg_tensor** penalty);
-/** The number of parameters; freezing replaces them. */
+/** The number of parameters; freezing and requantizing replace them. */
 BG_API bg_status bg_model_parameter_count(bg_model* model, int32_t* count);
-/** Parameter number `index`, from 0, as a leaf that shares the model's memory, and its name. */
+/** Parameter number `index`, from 0, as a tensor that shares the model's memory, and its name: a leaf, but for running
+ * statistics of batch norms, which are not learned. */
 BG_API bg_status bg_model_parameter(bg_model* model, int32_t index, const char** name, bg_tensor** out);
 /** Writes a frozen model as ONNX (opset 13; 21 if a weight needs 16-bit integers) that computes what the model
  * computes. `warnings` (may be NULL) gets one sentence a line on layers that became constants, weights that do not fit

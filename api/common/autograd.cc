@@ -2,17 +2,33 @@
 
 #include <utility>
 
+#include "ops/elementwise/elementwise.h"
 #include "runtime/base/error.h"
 #include "runtime/kernel/accumulate.h"
 #include "runtime/tensor/copy.h"
 
 namespace bitgate::api {
+namespace {
+
+// [rows, ...]: factors[r] times row(r), and zeros past the factors.
+template <class Row>
+Tensor ScaledRows(Context& context, const Shape& shape, const std::vector<float>& factors, const Row& row) {
+  const Tensor rows = Zeros(context, shape);
+  for (size_t i = 0; i < factors.size(); ++i) {
+    const int64_t r = static_cast<int64_t>(i);
+    const Tensor place = SliceView(rows, 0, r, r + 1);
+    CopyInto(context, place, ReshapeView(Scale(context, row(r), factors[i]), place.shape()));
+  }
+  return rows;
+}
+
+}  // namespace
 
 Tensor Session::Operand(const VariablePtr& variable) {
   if (variable == nullptr) return Tensor();
   if (!recording_ || !variable->requires_grad) return variable->value;
   for (const Leaf& leaf : leaves_) {
-    if (leaf.variable == variable) return leaf.watched;
+    if (leaf.variable == variable && !leaf.gain.defined()) return leaf.watched;
   }
   leaves_.push_back({variable, variable->value});
   tape_.Watch(leaves_.back().watched);
@@ -29,14 +45,42 @@ void Session::WatchNetwork(Network& network, const std::vector<ParameterVariable
   if (!recording_) return;
   network.Watch(tape_);
   for (size_t i = 0; i < parameters.size(); ++i) {
-    leaves_.push_back({parameters[i].variable, network.parameters()[i]->value});
+    Parameter& parameter = *network.parameters()[i];
+    if (parameter.declaration.learned) leaves_.push_back({parameters[i].variable, parameter.leaf(), parameter.gain});
   }
+}
+
+Tensor Session::WithDecay(Network& network, const std::vector<ParameterVariable>& parameters, const Tensor& penalty) {
+  Tensor result = penalty;
+  if (!recording_ || !penalty.defined()) return result;
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const Parameter& parameter = *network.parameters()[i];
+    if (!parameter.decay.defined()) continue;
+    leaves_.push_back({parameters[i].variable, parameter.value.Detached()});
+    tape_.Watch(leaves_.back().watched);
+    const Tensor before = result;
+    result = before.Detached();
+    const auto backward = [value = parameter.value.Detached(), decay = parameter.decay](
+                              Context& context, const Tensor& gradient, GradientSink& sink) {
+      sink.Set(0, gradient);
+      std::vector<float> factors = ToHost<float>(context, decay);
+      for (float& factor : factors) factor *= ToHost<float>(context, gradient).at(0);
+      sink.Set(1, ScaledRows(context, value.shape(), factors,
+                             [&](int64_t row) { return SliceView(value, 0, row, row + 1); }));
+    };
+    RecordOp(network.context(), {&before, &leaves_.back().watched}, result, backward);
+  }
+  return result;
 }
 
 // A leaf may have been watched more than once since the last backward, so sums go on from those made before.
 void Session::AddGradient(const Leaf& leaf, std::map<Variable*, Tensor>* sums) {
-  const Tensor gradient = tape_.Gradient(leaf.watched);
+  Tensor gradient = tape_.Gradient(leaf.watched);
   if (!gradient.defined()) return;
+  if (leaf.gain.defined()) {
+    const std::vector<float> gain = ToHost<float>(context_, leaf.gain);
+    gradient = ScaledRows(context_, leaf.variable->value.shape(), gain, [&](int64_t) { return gradient; });
+  }
   Tensor& sum = sums->emplace(leaf.variable.get(), leaf.variable->gradient).first->second;
   // What is handed out is nobody else's: the tape may have given one tensor to several leaves. And it is never added
   // into, for whoever holds it would see it change.

@@ -71,9 +71,12 @@ class Session {
 
   // Within Record. The tensor, watched if it is a leaf. An absent variable (null) is an undefined tensor.
   Tensor Operand(const VariablePtr& variable);
-  // Within Record. Makes the network's parameters leaves of the tape; gradients go to `parameters`, one for each of
-  // network.parameters(), in order.
+  // Within Record. Makes the network's parameters that are learned leaves of the tape; gradients go to `parameters`,
+  // one for each of network.parameters(), in order.
   void WatchNetwork(Network& network, const std::vector<ParameterVariable>& parameters);
+  // Within Record, when the network has been watched and has computed `penalty`: the same with the gradient that the
+  // method gives apart (Parameter::decay). Undefined for undefined.
+  Tensor WithDecay(Network& network, const std::vector<ParameterVariable>& parameters, const Tensor& penalty);
   // Within Record. A variable for a tensor that an op has just returned.
   VariablePtr Wrap(const Tensor& value);
 
@@ -90,7 +93,8 @@ class Session {
  private:
   struct Leaf {
     VariablePtr variable;
-    Tensor watched;  // the value with the tape's id
+    Tensor watched;    // the value with the tape's id
+    Tensor gain = {};  // defined: `watched` is the row whose gradient, times the gain, is that of each row of the value
   };
 
   void ForgetIfUnreachable();

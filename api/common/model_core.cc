@@ -17,7 +17,7 @@ const std::vector<ParameterVariable>& ModelCore::Parameters() {
   parameters_.clear();
   for (const Parameter* parameter : network.parameters()) {
     VariablePtr variable = NewVariable(parameter->value.Detached());
-    variable->requires_grad = true;
+    variable->requires_grad = parameter->declaration.learned;
     parameters_.push_back({parameter->declaration.name, std::move(variable)});
   }
   revision_ = network.revision();
@@ -42,7 +42,8 @@ ModelCore::Forwarded ModelCore::Forward(Session& session, const VariablePtr& ima
     session.WatchNetwork(network, Parameters());
     const ForwardResult result =
         network.Forward(session.Operand(images), mode, RandomKey{model->config().training().seed(), 0, step});
-    return Forwarded{session.Wrap(result.logits), result.penalty.defined() ? session.Wrap(result.penalty) : nullptr};
+    const Tensor penalty = session.WithDecay(network, Parameters(), result.penalty);
+    return Forwarded{session.Wrap(result.logits), penalty.defined() ? session.Wrap(penalty) : nullptr};
   });
 }
 

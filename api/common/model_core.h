@@ -18,8 +18,8 @@ class ModelCore {
  public:
   explicit ModelCore(std::unique_ptr<jobs::Model> model);
 
-  // The parameters as leaves that share their memory, in the order of Network::parameters(). The same variables until
-  // freezing replaces the parameters.
+  // The parameters, as leaves if they are learned, that share their memory, in the order of Network::parameters(). The
+  // same variables until the network's revision changes.
   const std::vector<ParameterVariable>& Parameters();
 
   struct Forwarded {

@@ -17,8 +17,8 @@ struct BatchNormValues {
 };
 
 // The layer that computes batch_norm(layer(x)) (Krishnamoorthi, arXiv 1806.08342, section 3.2.2), of a consistent layer
-// without scales. For output channel o, with gain = gamma[o] / sqrt(running_variance[o] + epsilon), everything in double
-// and rounded to float32 once:
+// without scales. For output channel o, with gain = gamma[o] / sqrt(running_variance[o] + epsilon), everything in
+// double and rounded to float32 once:
 //
 //   kInteger   scales[o] = weight.scale * |gain|, values = scales[o] * code; the codes of a channel whose gain is
 //              negative change their sign. A channel whose scale rounds to 0 has codes 0 and scale 1.

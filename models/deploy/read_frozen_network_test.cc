@@ -155,7 +155,9 @@ TEST(ReadFrozenNetwork, BatchNormsThatAreLeftAreFolded) {
     const FrozenLayer& conv1 = frozen.layers.at(frozen.graph.node("conv1").index);
     EXPECT_EQ(conv1.scales.size(), is_bsq ? 4u : 0u);
     EXPECT_EQ(conv1.bias.size(), 4u);
-    if (is_bsq) EXPECT_EQ(conv1.weight.qmax, 255);
+    if (is_bsq) {
+      EXPECT_EQ(conv1.weight.qmax, 255);
+    }
     // Folded norms round at other places than the forward pass: a little farther from ties.
     EXPECT_GE(CompareImages(frozen, images, logits, 1e-4), kImages / 2);
     EXPECT_GE(CompareImages(RemovePrunedChannels(frozen, nullptr), images, logits, 1e-4), kImages / 2);

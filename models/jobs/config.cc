@@ -328,7 +328,7 @@ void CheckButEpochs(const Config& config) {
   const Graph graph = BuildGraph(config);
   MakeMethod(graph, config.quantizer());
   const TrainerOptions options = MakeTrainerOptions(config);
-  if (options.gates.epochs != 0) CheckEpochs(config);
+  if (options.gates.epochs != 0) CheckRange("training.epochs", options.gates.epochs, 1, 1000000);
   CheckRange("training.requantize_every", options.requantize_every, 0, 1000000);
   CheckRange("training.batch_size", options.batch_size, 1, 1 << 20);
   CheckAugmentation(MakeAugmentation(config.training().augmentation()), graph.input_shape());

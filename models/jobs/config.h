@@ -49,7 +49,8 @@ Config ForFineTuning(const Config& trained, const Config& asked);
 
 // Whether everything in it is known and in range, before data is read. Throws InvalidArgument.
 void Check(const Config& config);
-// The same, for a network that may be trained later or never: training.epochs may be missing.
+// The same, for a network that may be trained later or never: training.epochs may be missing, and requantize_every need
+// not fit them.
 void CheckButEpochs(const Config& config);
 // What CheckButEpochs leaves out.
 void CheckEpochs(const Config& config);

@@ -44,9 +44,9 @@ std::string FormatTable(const std::vector<LoadedWeight>& loaded);
 std::vector<LoadedWeight> LoadFloatWeights(Network& network, const std::string& path);
 
 // Writes the file that LoadFloatWeights reads back to the same bits: weights before quantization, also of a frozen
-// network, whose batch norms are part of weights and biases where freezing has folded them. (A method that keeps weights
-// in a form of its own, bit planes, has rounded what it was given.) Throws InvalidArgument as
-// above, and what WriteSafetensors throws.
+// network, whose batch norms are part of weights and biases where freezing has folded them. (A method that keeps
+// weights in a form of its own, bit planes, has rounded what it was given.) Throws InvalidArgument as above, and what
+// WriteSafetensors throws.
 void WriteFloatWeights(Network& network, const std::string& path);
 
 }  // namespace bitgate::jobs

@@ -356,8 +356,8 @@ TEST_F(WeightsTest, TakesThoseOfACheckpointThatIsNotFrozen) {
               HasSubstr("a checkpoint that is not frozen, got a frozen"));
   *config.mutable_network()->mutable_graph() = NormalisedGraph().proto();
   Model(config, Machine()).Save(path_);
-  EXPECT_THAT(Refused(absl::StatusCode::kFailedPrecondition),
-              AllOf(HasSubstr("missing: stem.conv.weight [4, 2, 3, 3]"), HasSubstr("unknown: bn/beta, bn/running_mean")));
+  EXPECT_THAT(Refused(absl::StatusCode::kFailedPrecondition), AllOf(HasSubstr("missing: stem.conv.weight [4, 2, 3, 3]"),
+                                                                    HasSubstr("unknown: bn/beta, bn/running_mean")));
   std::vector<std::byte> bytes(64);
   WriteSafetensors(path_, {{"x", {"U8", {64}, bytes.data(), bytes.size()}}}, {{"format", "bitgate"}});
   EXPECT_THAT(Refused(absl::StatusCode::kDataLoss), HasSubstr("expected a checkpoint with 'format_version'"));

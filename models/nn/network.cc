@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "models/nn/exact_sums.h"
 #include "models/nn/layer_call.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/norm/folded_norm.h"
@@ -140,6 +141,10 @@ void Network::PlanSteps() {
     step.bias = FindParameter(node.name + "/bias");
     step.bias_of_method = OwnsParameter(node.index, "bias");
     if (step.weight_site < 0) step.weight = FindParameter(node.name + "/weight");
+    if (node.kind->traits().has_weight) {
+      step.input_site = SiteOfValues(node.inputs[0]);
+      step.terms = node.spec.parameters[0].fan_in;
+    }
     if (graph_.NormBehind(node.index) != kNoNode) PlanNorm(node.index);
     if (node.kind->traits().is_normalization) step.skip = true;
     if (node.kind->traits().is_nonlinearity) PlanRelu(node.index);
@@ -150,13 +155,34 @@ void Network::PlanSteps() {
   }
 }
 
+int Network::SiteOfValues(int tensor) const {
+  while (tensor != kNetworkInput && steps_[tensor].output_site < 0) {
+    if (!steps_[tensor].forward->keeps_multiples) return -1;
+    tensor = graph_.node(tensor).inputs[0];
+  }
+  return tensor == kNetworkInput ? -1 : steps_[tensor].output_site;
+}
+
+OperandSteps Network::StepsOf(const Step& step) {
+  const bool rounds = context_.compute() == Compute::kBfloat16 && context_.device().type == DeviceType::kCpu;
+  if (!rounds || step.weight_site < 0 || step.input_site < 0) return {};
+  const CodeGrid input = method_->Grid(context_, step.input_site), weight = method_->Grid(context_, step.weight_site);
+  const OperandSteps steps{input.step, weight.step};
+  const bool exact = steps.usable() && SumsAreExactInBfloat16(step.terms, input.largest, weight.largest);
+  return exact ? steps : OperandSteps{};
+}
+
 void Network::PlanNorm(int layer) {
   const Node& node = graph_.node(graph_.NormBehind(layer));
   const auto parameter = [&](const char* suffix) { return FindParameter(node.name + "/" + suffix); };
   const bool folds = steps_[layer].weight_site >= 0 && method_->norm_folding() != NormFolding::kNone;
-  steps_[layer].norm =
-      Norm{parameter("gamma"), parameter("beta"), parameter("running_mean"), parameter("running_variance"),
-           static_cast<float>(node.attributes.epsilon()), static_cast<float>(node.attributes.momentum()), folds};
+  steps_[layer].norm = Norm{parameter("gamma"),
+                            parameter("beta"),
+                            parameter("running_mean"),
+                            parameter("running_variance"),
+                            static_cast<float>(node.attributes.epsilon()),
+                            static_cast<float>(node.attributes.momentum()),
+                            folds};
 }
 
 // A relu costs nothing where the quantizer behind it clips at zero anyway, or where the layer before it can do it.
@@ -206,7 +232,7 @@ Tensor Network::ShiftOf(const Norm& norm) {
 Tensor Network::RunStep(int index, Mode mode, const Prepared& prepared, std::vector<Tensor>& values) {
   const Step& step = steps_[index];
   const Node& node = graph_.node(index);
-  LayerCall call{context_, node, {}, {}, {}, step.fuse_relu ? Activation::kRelu : Activation::kNone};
+  LayerCall call{context_, node, {}, {}, {}, step.fuse_relu ? Activation::kRelu : Activation::kNone, StepsOf(step)};
   for (int input : node.inputs) call.inputs.push_back(values[input + 1]);
   if (step.weight_site >= 0) {
     call.weight = method_->Weight(context_, prepared, step.weight_site, GainOf(step));
@@ -251,8 +277,7 @@ Tensor Network::RunFolded(const Step& step, Mode mode, LayerCall call) {
   const Tensor &mean = norm.running_mean->value, &variance = norm.running_variance->value;
   const NormFolding folding = method_->norm_folding();
   if (folding == NormFolding::kQuantizedStatistics) {
-    return FoldedBatchNormOfResult(context_, y, gamma, beta, mean, variance,
-                                   {norm.momentum, norm.epsilon, activation});
+    return FoldedBatchNormOfResult(context_, y, gamma, beta, mean, variance, {norm.momentum, norm.epsilon, activation});
   }
   call.weight = method_->FloatWeight(context_, step.weight_site);
   if (folding == NormFolding::kDetachedStatistics) {

@@ -13,6 +13,7 @@
 #include "models/graph/graph.h"
 #include "models/quantized/method.h"
 #include "models/quantized/parameter.h"
+#include "ops/operand_steps.h"
 #include "runtime/autograd/tape.h"
 #include "runtime/device/context.h"
 #include "runtime/tensor/tensor.h"
@@ -56,8 +57,8 @@ class Network {
   Method& method() { return *method_; }
   Context& context() { return context_; }
   bool frozen() const { return frozen_; }
-  // Changes whenever parameters are replaced, loaded or given another meaning (Freeze, Load, Adjust): who keeps pointers
-  // to them, moments of an optimizer, or work captured with what the method knew then, compares it.
+  // Changes whenever parameters are replaced, loaded or given another meaning (Freeze, Load, Adjust, SetFloat): who keeps
+  // pointers to them, moments of an optimizer, or work captured with what the method knew then, compares it.
   int64_t revision() const { return revision_; }
 
   // All parameters, in a fixed order; pointers stay valid until Freeze, or a Load that freezes.
@@ -65,9 +66,9 @@ class Network {
   // Throws NotFound.
   Parameter& parameter(const std::string& name);
 
-  // What a layer begins with and what it has learned, before quantization and without the batch norm behind it, whatever
-  // the method makes of it: of the node's parameter `suffix` ("weight", "bias", ...). A weight is initialised with the
-  // batch norm behind it as it is then, ranges included. Throws NotFound.
+  // What a layer begins with and what it has learned, before quantization and without the batch norm behind it,
+  // whatever the method makes of it: of the node's parameter `suffix` ("weight", "bias", ...). A weight is initialised
+  // with the batch norm behind it as it is then, ranges included. Throws NotFound.
   void SetFloat(int node, const std::string& suffix, const Tensor& value);
   Tensor Float(int node, const std::string& suffix);
 
@@ -84,8 +85,8 @@ class Network {
   // Method::Adjust, of a network that is not frozen.
   AdjustReport Adjust();
 
-  // Replaces the method by fixed quantizers with its decision; parameters are then weights, biases and ranges. Where the
-  // method folds batch norms they become part of weights and biases for good; others stay and go on learning.
+  // Replaces the method by fixed quantizers with its decision; parameters are then weights, biases and ranges. Where
+  // the method folds batch norms they become part of weights and biases for good; others stay and go on learning.
   // Throws FailedPrecondition when frozen already, or when an activation has seen no data.
   FreezeReport Freeze();
 
@@ -110,6 +111,8 @@ class Network {
     const LayerForward* forward = nullptr;
     int weight_site = -1;         // quantized weight, or -1
     int output_site = -1;         // quantized output, or -1
+    int input_site = -1;          // of a layer: the site whose values its input holds, or -1
+    int64_t terms = 0;            // of a layer with a weight: products in one sum
     Parameter* weight = nullptr;  // of a layer left in float
     Parameter* bias = nullptr;    // unless the method owns it
     bool bias_of_method = false;
@@ -125,6 +128,10 @@ class Network {
   void PlanSteps();
   void PlanNorm(int layer);
   void PlanRelu(int relu);
+  // The activation site of whose values, and of zeros, `tensor` consists; -1: of none.
+  int SiteOfValues(int tensor) const;
+  // What makes the layer's sums exact in bfloat16; none where it computes in another type, or they would not be exact.
+  OperandSteps StepsOf(const Step& step);
   // Goes on with fixed quantizers and, if `fold`, without batch norms, from the float values of now.
   void ReplaceMethod(bool fold, const std::function<std::unique_ptr<Method>(std::vector<Site>)>& make);
   // By "<node>/<suffix>"; if `fold`, those of the folded network.

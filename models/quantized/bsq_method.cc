@@ -1,7 +1,6 @@
 #include "models/quantized/bsq_method.h"
 
 #include <algorithm>
-#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "models/quantized/declare.h"
@@ -20,6 +19,7 @@ namespace {
 constexpr int64_t kRows = 2 * kBsqMaxBits;
 constexpr int kLeastRelu6Bits = 4;  // below, an activation's clip is learned (PACT, arXiv 1805.06085)
 constexpr float kInitialClip = 10.0f;
+constexpr float kEverywhere = 1e30f;  // a straight-through range that holds all weights, whatever it is stretched by
 
 class PreparedMode : public Prepared {
  public:
@@ -244,8 +244,8 @@ Fixed BsqMethod::FreezeWeight(Context& context, int site) {
   fixed.qmin = -fixed.qmax;
   fixed.range = ToHost<float>(context, Layer(tensor).scale).at(0);
   fixed.scale = fixed.range / static_cast<float>(fixed.qmax);
-  fixed.high = std::numeric_limits<float>::max();
-  fixed.low = -fixed.high;
+  fixed.high = kEverywhere;
+  fixed.low = -kEverywhere;
   return fixed;
 }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "models/quantized/declare.h"
@@ -37,6 +38,7 @@ class FixedMethod : public Method {
     const bool clips = encoding == Encoding::kInteger || encoding == Encoding::kClip;
     return clips && !fixed_[site].is_signed && sites()[site].nonnegative;
   }
+  CodeGrid Grid(Context& context, int site) override;
   Tensor Penalty(Context&) override { return {}; }
   std::vector<SiteState> States(Context& context) override;
   Fixed Freeze(Context& context, int site) override;
@@ -99,6 +101,12 @@ std::vector<SiteState> FixedMethod::States(Context&) {
     states.push_back(state);
   }
   return states;
+}
+
+CodeGrid FixedMethod::Grid(Context& context, int site) {
+  const Fixed now = Freeze(context, site);
+  if (now.encoding != Encoding::kInteger) return {};
+  return {now.scale, std::max(std::abs(now.qmin), std::abs(now.qmax))};
 }
 
 // The lengths of the moment: those of freezing, stretched as the range has learned.

@@ -23,8 +23,8 @@
 namespace bitgate {
 
 enum class Mode {
-  kTrain,     // gates are drawn (or noise-free, as configured); gradients flow
-  kEvaluate,  // gates are thresholded: what freezing would keep
+  kTrain,      // gates are drawn (or noise-free, as configured); gradients flow
+  kEvaluate,   // gates are thresholded: what freezing would keep
   kCalibrate,  // the same, and the method notes what freezing must know of the activations
 };
 
@@ -49,6 +49,12 @@ struct AdjustReport {
   std::vector<std::string> warnings;  // what the user should know, layers that are zero by name
 };
 
+// Values that are integers times `step`, exactly as float32 multiplies them, the integers in [-largest, largest].
+struct CodeGrid {
+  float step = 0;  // 0: values are of no one grid that is known
+  int64_t largest = 0;
+};
+
 // What all quantizers of a network share in one forward pass (all gate values, computed by one kernel).
 class Prepared {
  public:
@@ -68,8 +74,8 @@ class Method {
   virtual std::vector<ParameterDeclaration> Declare() const = 0;
   // Hands over the parameters, one for each declaration. Not owned; they outlive the method.
   virtual void Bind(Context& context, const std::vector<Parameter*>& parameters) = 0;
-  // Initialises a weight site from float weights (a contiguous tensor of the site's shape), ranges included. `gain`: what
-  // Weight will be given; undefined for none.
+  // Initialises a weight site from float weights (a contiguous tensor of the site's shape), ranges included. `gain`:
+  // what Weight will be given; undefined for none.
   virtual void FromFloat(Context& context, int site, const Tensor& weight, const Tensor& gain) = 0;
   // The sites' batch norms.
   virtual NormFolding norm_folding() const { return NormFolding::kNone; }
@@ -91,6 +97,9 @@ class Method {
   // kEvaluate that is FailedPrecondition.
   virtual Tensor Activation(Context& context, const Prepared& prepared, int site, const Tensor& x) = 0;
   virtual bool AbsorbsRelu(int site) const = 0;
+  // The grid on which a site's quantized values lie now; no grid unless it is the same in every mode. May wait for the
+  // device.
+  virtual CodeGrid Grid(Context&, int) { return {}; }
   // What the method adds to the loss: a scalar, already weighted, a function of the parameters alone; undefined for
   // nothing. Its gradient reaches the parameters by the tape, or by Parameter::decay, which this call renews.
   virtual Tensor Penalty(Context& context) = 0;

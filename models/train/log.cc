@@ -55,6 +55,7 @@ std::string FormatLogLine(const EpochSummary& summary, const LogFields& fields) 
                {"objective", Number(summary.objective)},
                {"best", summary.best},
                {"relative_bops", Number(summary.relative_bops)},
+               {"weight_compression", Number(summary.weight_compression)},
                {"bytes", summary.bytes},
                {"learning_rates", rates},
                {"bits", bits},

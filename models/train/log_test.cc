@@ -15,6 +15,7 @@ EpochSummary Summary(int64_t line) {
   summary.epochs = 3;
   summary.test_accuracy = 0.875;
   summary.relative_bops = 0.0123;
+  summary.weight_compression = 8.5;
   summary.best = true;
   summary.learning_rates = {0.001, 0.01, 0.1};
   summary.sites = {{"conv1/weight", 4, true, 30, 32}, {"conv1/output", 8, false, 0, 0}};
@@ -35,6 +36,7 @@ TEST(LogTest, ALineIsOneJsonObject) {
   EXPECT_EQ(object["phase"], "gates");
   EXPECT_EQ(object["test_accuracy"], 0.875);
   EXPECT_EQ(object["relative_bops"], 0.0123);
+  EXPECT_EQ(object["weight_compression"], 8.5);
   EXPECT_EQ(object["learning_rates"]["gates"], 0.01);
   EXPECT_EQ(object["bits"]["conv1/weight"], 4);
   EXPECT_EQ(object["bits"]["conv1/output"], 8);

@@ -46,6 +46,7 @@ struct EpochSummary {
   bool best;                                            // the lowest objective of the phase so far
   double relative_bops;                                 // to 32-bit weights and activations, 0 to 1
   int64_t bytes;                                        // of weights and biases
+  double weight_compression;                            // as NetworkCost has it
   std::vector<SiteSummary> sites;                       // in the order of the graph
   std::array<double, kParameterGroups> learning_rates;  // of the last step, by ParameterGroup
 };

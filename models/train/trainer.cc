@@ -314,6 +314,7 @@ void Trainer::Impl::FillCosts(EpochSummary* summary) {
   const NetworkCost cost = ComputeCost(network.graph(), states);
   summary->relative_bops = cost.relative_bops();
   summary->bytes = cost.bytes;
+  summary->weight_compression = cost.weight_compression();
   for (const Site& site : QuantizationSites(network.graph())) {
     const SiteState& state = states.at(site.name);
     const bool is_weight = site.role == Role::kWeight;

@@ -24,6 +24,7 @@ Shape CheckAndInferShape(const Context& context, const Tensor& x, const Tensor& 
         ws, ", x ", xs, " and ", params.groups, " groups");
   }
   if (bias.defined()) CheckOperandShape(context, "conv2d", "bias", bias, {ws[0]});
+  CheckOperandSteps("conv2d", params.steps);
   return {xs[0], WindowPlaces("conv2d", "height", xs[1], ws[1], params.stride[0], params.padding[0]),
           WindowPlaces("conv2d", "width", xs[2], ws[2], params.stride[1], params.padding[1]), ws[0]};
 }

@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "ops/elementwise/activation.h"
+#include "ops/operand_steps.h"
 #include "runtime/device/context.h"
 #include "runtime/tensor/tensor.h"
 
@@ -20,6 +21,7 @@ struct Conv2dParams {
   std::array<int64_t, 2> padding = {0, 0};
   int64_t groups = 1;
   Activation activation = Activation::kNone;
+  OperandSteps steps = {};  // of x and w
 };
 
 // y[n, p, q, o] = activation(sum over r, s, i of x[n, p*stride - padding + r, q*stride - padding + s, i] w[o, r, s, i]

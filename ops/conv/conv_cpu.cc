@@ -51,10 +51,11 @@ Descriptor AnyWeights(const Shape& s, int64_t groups, DataType type) {
 struct Problem {
   Descriptor plain_x, plain_y, plain_weights, x, y, weights, grad_weights, bias;
   memory::dims stride, padding;
-  bool relu;
+  OneDnnFinish finish;  // of the forward one
+  bool codes;           // x and weights are divided by their steps as they are copied
 
-  Problem(const Shape& x_shape, const Shape& y_shape, const Shape& w_shape, bool with_bias, const Conv2dParams& params,
-          DataType read)
+  Problem(const Shape& x_shape, const Shape& y_shape, const Shape& w_shape, bool with_bias, bool codes,
+          const Conv2dParams& params, DataType read)
       : plain_x(Activations(x_shape)),
         plain_y(Activations(y_shape)),
         plain_weights(PlainWeights(w_shape, params.groups)),
@@ -62,27 +63,34 @@ struct Problem {
         y(Activations(y_shape, read)),
         weights(AnyWeights(w_shape, params.groups, read)),
         grad_weights(AnyWeights(w_shape, params.groups, DataType::f32)),
-        bias(with_bias ? Descriptor({w_shape[0]}, DataType::f32, memory::format_tag::a) : Descriptor()),
+        bias(with_bias && !codes ? Descriptor({w_shape[0]}, DataType::f32, memory::format_tag::a) : Descriptor()),
         stride(params.stride.begin(), params.stride.end()),
         padding(params.padding.begin(), params.padding.end()),
-        relu(params.activation == Activation::kRelu) {}
+        codes(codes) {
+    finish.relu = params.activation == Activation::kRelu;
+    if (codes) finish.factor = OneDnnCall::OneFloat(4);
+    if (codes && with_bias) finish.bias = Descriptor({1, w_shape[0], 1, 1}, DataType::f32, memory::format_tag::nchw);
+  }
 
-  convolution_forward::primitive_desc Forward(const dnnl::engine& engine, dnnl::prop_kind kind, bool fuse_relu) const {
+  convolution_forward::primitive_desc Forward(const dnnl::engine& engine, dnnl::prop_kind kind,
+                                              const OneDnnFinish& finish) const {
     return {convolution_forward::desc(kind, kDirect, x, weights, bias, plain_y, stride, padding, padding),
-            CallAttributes(fuse_relu), engine};
+            CallAttributes(finish), engine};
   }
 };
 
 std::shared_ptr<ConvPlan> MakeForward(const dnnl::engine& engine, const Problem& p) {
-  const auto descriptor = p.Forward(engine, dnnl::prop_kind::forward_inference, p.relu);
+  const auto descriptor = p.Forward(engine, dnnl::prop_kind::forward_inference, p.finish);
   auto plan = std::make_shared<ConvPlan>();
-  plan->x = OneDnnCopy::OfInput(engine, p.plain_x, p.x, plan->layout);
-  plan->weights = OneDnnCopy::OfInput(engine, p.plain_weights, descriptor.weights_desc(), plan->layout);
+  plan->x = OneDnnCopy::OfInput(engine, p.plain_x, p.x, plan->layout, p.codes);
+  plan->weights = OneDnnCopy::OfInput(engine, p.plain_weights, descriptor.weights_desc(), plan->layout, p.codes);
   plan->scratchpad = plan->layout.Add(descriptor.scratchpad_desc().get_size());
   plan->convolution = OneDnnCall(convolution_forward(descriptor), engine,
                                  {{DNNL_ARG_SRC, p.x},
                                   {DNNL_ARG_WEIGHTS, descriptor.weights_desc()},
                                   {DNNL_ARG_BIAS, p.bias},
+                                  {OneDnnFinish::kFactor, p.finish.factor},
+                                  {OneDnnFinish::kBias, p.finish.bias},
                                   {DNNL_ARG_DST, p.plain_y},
                                   {DNNL_ARG_SCRATCHPAD, descriptor.scratchpad_desc()}});
   return plan;
@@ -91,7 +99,7 @@ std::shared_ptr<ConvPlan> MakeForward(const dnnl::engine& engine, const Problem&
 std::shared_ptr<ConvPlan> MakeBackwardData(const dnnl::engine& engine, const Problem& p) {
   const convolution_backward_data::primitive_desc descriptor(
       convolution_backward_data::desc(kDirect, p.plain_x, p.weights, p.y, p.stride, p.padding, p.padding),
-      CallAttributes(), engine, p.Forward(engine, dnnl::prop_kind::forward_training, false));
+      CallAttributes(), engine, p.Forward(engine, dnnl::prop_kind::forward_training, {}));
   auto plan = std::make_shared<ConvPlan>();
   plan->y = OneDnnCopy::OfInput(engine, p.plain_y, p.y, plan->layout);
   plan->weights = OneDnnCopy::OfInput(engine, p.plain_weights, descriptor.weights_desc(), plan->layout);
@@ -107,7 +115,7 @@ std::shared_ptr<ConvPlan> MakeBackwardData(const dnnl::engine& engine, const Pro
 std::shared_ptr<ConvPlan> MakeBackwardWeights(const dnnl::engine& engine, const Problem& p) {
   const convolution_backward_weights::primitive_desc descriptor(
       convolution_backward_weights::desc(kDirect, p.x, p.grad_weights, p.bias, p.y, p.stride, p.padding, p.padding),
-      CallAttributes(), engine, p.Forward(engine, dnnl::prop_kind::forward_training, false));
+      CallAttributes(), engine, p.Forward(engine, dnnl::prop_kind::forward_training, {}));
   auto plan = std::make_shared<ConvPlan>();
   plan->x = OneDnnCopy::OfInput(engine, p.plain_x, p.x, plan->layout);
   plan->y = OneDnnCopy::OfInput(engine, p.plain_y, p.y, plan->layout);
@@ -125,14 +133,16 @@ std::shared_ptr<ConvPlan> MakeBackwardWeights(const dnnl::engine& engine, const 
 using MakePlan = std::shared_ptr<ConvPlan> (*)(const dnnl::engine&, const Problem&);
 
 std::shared_ptr<ConvPlan> FindPlan(KernelContext& context, const char* kernel, MakePlan make, const Shape& x,
-                                   const Shape& y, const Shape& w, bool with_bias, const Conv2dParams& params) {
+                                   const Shape& y, const Shape& w, bool with_bias, bool codes,
+                                   const Conv2dParams& params) {
   AdoptThreads();  // a primitive must run on as many threads as it was made for
-  PlanKey key(kernel, {Threads(), static_cast<int64_t>(context.compute), params.groups, with_bias,
+  PlanKey key(kernel, {Threads(), static_cast<int64_t>(context.compute), params.groups, with_bias, codes,
                        static_cast<int64_t>(params.activation), params.stride[0], params.stride[1], params.padding[0],
                        params.padding[1], y[3], w[1], w[2]});
   for (int64_t dimension : x) key.Append(dimension);
   return context.plans.Get<ConvPlan>(key, [&] {
-    return make(context.libraries.onednn().engine, Problem(x, y, w, with_bias, params, OperandType(context.compute)));
+    return make(context.libraries.onednn().engine,
+                Problem(x, y, w, with_bias, codes, params, OperandType(context.compute)));
   });
 }
 
@@ -142,15 +152,21 @@ void* Scratchpad(const ConvPlan& plan, void* scratch) { return static_cast<std::
 
 void Conv2dForward(KernelContext& context, View y, ConstView x, ConstView w, ConstView bias,
                    const Conv2dParams& params) {
+  const bool codes = params.steps.given() && context.compute == Compute::kBfloat16;
+  const OperandSteps steps = codes ? params.steps : OperandSteps{1, 1};
+  const float factor = steps.input * steps.weight;
   CallOneDnn("conv2d", [&] {
-    const auto plan = FindPlan(context, "conv2d", MakeForward, x.shape, y.shape, w.shape, bias.data != nullptr, params);
+    const auto plan =
+        FindPlan(context, "conv2d", MakeForward, x.shape, y.shape, w.shape, bias.data != nullptr, codes, params);
     void* const scratch = context.workspace.Get(plan->layout.bytes());
     dnnl::stream& stream = context.libraries.onednn().stream;
-    const void* const own_x = plan->x.In(stream, x.data, scratch);
-    const void* const own_w = plan->weights.In(stream, w.data, scratch);
+    const void* const own_x = plan->x.In(stream, x.data, scratch, 1 / steps.input);
+    const void* const own_w = plan->weights.In(stream, w.data, scratch, 1 / steps.weight);
     plan->convolution.Run(stream, {{DNNL_ARG_SRC, own_x},
                                    {DNNL_ARG_WEIGHTS, own_w},
                                    {DNNL_ARG_BIAS, bias.data},
+                                   {OneDnnFinish::kFactor, &factor},
+                                   {OneDnnFinish::kBias, bias.data},
                                    {DNNL_ARG_DST, y.data},
                                    {DNNL_ARG_SCRATCHPAD, Scratchpad(*plan, scratch)}});
   });
@@ -160,7 +176,7 @@ void Conv2dBackwardData(KernelContext& context, View grad_x, ConstView grad_y, C
                         const Conv2dParams& params) {
   CallOneDnn("conv2d backward data", [&] {
     const auto plan = FindPlan(context, "conv2d backward data", MakeBackwardData, grad_x.shape, grad_y.shape, w.shape,
-                               /*with_bias=*/false, params);
+                               /*with_bias=*/false, /*codes=*/false, params);
     void* const scratch = context.workspace.Get(plan->layout.bytes());
     dnnl::stream& stream = context.libraries.onednn().stream;
     const void* const own_grad_y = plan->y.In(stream, grad_y.data, scratch);
@@ -178,7 +194,7 @@ void Conv2dBackwardWeights(KernelContext& context, View grad_w, View grad_bias, 
   const bool own_bias = grad_bias.data != nullptr && context.compute != Compute::kFloat32;
   CallOneDnn("conv2d backward weights", [&] {
     const auto plan = FindPlan(context, "conv2d backward weights", MakeBackwardWeights, x.shape, grad_y.shape,
-                               grad_w.shape, grad_bias.data != nullptr && !own_bias, params);
+                               grad_w.shape, grad_bias.data != nullptr && !own_bias, /*codes=*/false, params);
     void* const scratch = context.workspace.Get(plan->layout.bytes());
     dnnl::stream& stream = context.libraries.onednn().stream;
     const void* const own_x = plan->x.In(stream, x.data, scratch);

@@ -226,6 +226,78 @@ TEST(Conv2d, Bfloat16IsExactOnSmallIntegers) {
   }
 }
 
+// Codes of x and w, and the result that steps make of them, to the last bit.
+struct CodesCase {
+  std::vector<float> x, w;
+  Tensor bias;
+
+  std::vector<float> Expected(Context& context, const Case& test, const Shape& y, const OperandSteps& steps) const {
+    std::vector<int64_t> sums(static_cast<size_t>(y.size()));
+    ForEachTerm(test, y, [&](int64_t out, int64_t in, int64_t weight) {
+      sums[out] += static_cast<int64_t>(x[in]) * static_cast<int64_t>(w[weight]);
+    });
+    const std::vector<float> added = bias.defined() ? ToHost<float>(context, bias) : std::vector<float>(test.w[0], 0);
+    std::vector<float> values;
+    for (size_t i = 0; i < sums.size(); ++i) {
+      EXPECT_LT(std::abs(sums[i]), int64_t{1} << 24);
+      const float value = static_cast<float>(sums[i]) * (steps.input * steps.weight) + added[i % added.size()];
+      values.push_back(test.params.activation == Activation::kRelu ? std::max(value, 0.0f) : value);
+    }
+    return values;
+  }
+};
+
+// Float values of codes are no bfloat16 numbers; known steps make codes of them again, and the sums exact.
+TEST(Conv2d, Bfloat16IsExactOnCodesOfKnownSteps) {
+  if (!OnCpu()) GTEST_SKIP() << "a GPU rounds results to bfloat16";
+  if (!HasBfloat16()) GTEST_SKIP() << "needs AVX-512 BF16 or AMX";
+  Context context(testing::TestDevice(), Compute::kBfloat16);
+  int number = 0, rounded = 0;
+  for (Case test : Cases()) {
+    SCOPED_TRACE("case " + std::to_string(number++));
+    for (const bool wide_inputs : {true, false}) {  // 256 by 64 or 15 by 255: of Bayesian Bits and of BSQ
+      CodesCase codes{testing::RandomIntegers(test.x.size(), 1, 0, wide_inputs ? 256 : 15),
+                      testing::RandomIntegers(test.w.size(), 2, wide_inputs ? -64 : -255, wide_inputs ? 64 : 255),
+                      test.bias ? RandomTensor(context, {test.w[0]}, 3) : Tensor()};
+      size_t plans = 0;
+      for (const OperandSteps& steps : {OperandSteps{0.0371f, 0.00913f}, OperandSteps{1e-4f, 3.3f}}) {
+        const Tensor x = FromHost(context, testing::Times(codes.x, steps.input), test.x);
+        const Tensor w = FromHost(context, testing::Times(codes.w, steps.weight), test.w);
+        test.params.steps = {};
+        const Tensor y = Conv2d(context, x, w, codes.bias, test.params);
+        test.params.steps = steps;
+        const auto exact = ToHost<float>(context, Conv2d(context, x, w, codes.bias, test.params));
+        EXPECT_EQ(exact, codes.Expected(context, test, y.shape(), steps));
+        rounded += ToHost<float>(context, y) != exact ? 1 : 0;
+        if (plans > 0) {
+          EXPECT_EQ(context.kernel().plans.size(), plans) << "a plan serves all steps";
+        }
+        plans = context.kernel().plans.size();
+      }
+    }
+  }
+  EXPECT_GT(rounded, 0) << "without steps operands are rounded";
+}
+
+TEST(Conv2d, StepsChangeNeitherGradientsNorOtherComputes) {
+  testing::TestContext context;
+  Case test = Cases()[5];
+  const Tensor x = FromHost(context, testing::Times(testing::RandomIntegers(test.x.size(), 1, 0, 15), 0.3f), test.x);
+  const Tensor w = FromHost(context, testing::Times(testing::RandomIntegers(test.w.size(), 2, -3, 3), 0.1f), test.w);
+  const Tensor bias = RandomTensor(context, {test.w[0]}, 3);
+  const Tensor g = RandomTensor(context, Conv2d(context, x, w, bias, test.params).shape(), 4);
+  const auto run = [&](const OperandSteps& steps) {
+    test.params.steps = steps;
+    return ToHostAll(context, Differentiate(context, test, {x, w, bias}, g));
+  };
+  EXPECT_EQ(run({0.3f, 0.1f}), run({}));
+  if (!HasBfloat16() || !OnCpu()) return;
+  context.set_compute(Compute::kBfloat16);
+  const auto with = run({0.3f, 0.1f}), without = run({});
+  EXPECT_NE(with[0], without[0]);
+  for (size_t i = 1; i < with.size(); ++i) EXPECT_EQ(with[i], without[i]) << i;
+}
+
 TEST(Conv2d, EachCallComputesAsTheContextSaysThen) {
   if (!HasBfloat16()) GTEST_SKIP() << "needs AVX-512 BF16 or AMX";
   testing::TestContext context;
@@ -380,6 +452,12 @@ TEST(Conv2d, BadOperands) {
   ExpectInvalid(conv(x, w, {}, {{0, 1}, {0, 0}}), {"conv2d: expected kernel and stride of at least 1", "stride 0"});
   ExpectInvalid(conv(x, w, {}, {{1, 1}, {0, -1}}), {"conv2d: expected padding in [0,", "width", "-1"});
   ExpectInvalid(conv(x, Zeros(context, {0, 3, 3, 4}), {}), {"conv2d: expected w", "[0, 3, 3, 4]"});
+  for (const OperandSteps& steps : {OperandSteps{0.5f, 0}, OperandSteps{-1, 1}, OperandSteps{1e-40f, 1},
+                                    OperandSteps{1, std::nanf("")}, OperandSteps{1e-30f, 1e-30f}}) {
+    Conv2dParams params;
+    params.steps = steps;
+    ExpectInvalid(conv(x, w, {}, params), {"conv2d: expected operand steps that are positive, or both 0, got"});
+  }
 }
 
 }  // namespace

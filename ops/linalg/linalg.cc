@@ -26,7 +26,8 @@ Tensor Product(Context& context, const char* op, const Tensor& a, const Tensor& 
 
 }  // namespace
 
-Tensor Linear(Context& context, const Tensor& x, const Tensor& w, const Tensor& bias, Activation activation) {
+Tensor Linear(Context& context, const Tensor& x, const Tensor& w, const Tensor& bias, Activation activation,
+              const OperandSteps& steps) {
   CheckOperand(context, "linear", "x", x, 2);
   CheckOperand(context, "linear", "w", w, 2);
   if (w.size() == 0 || w.shape()[1] != x.shape()[1]) {
@@ -34,7 +35,8 @@ Tensor Linear(Context& context, const Tensor& x, const Tensor& w, const Tensor& 
                           w.shape(), " and x ", x.shape());
   }
   if (bias.defined()) CheckOperandShape(context, "linear", "bias", bias, {w.shape()[0]});
-  Tensor y = Product(context, "linear", x, w, bias, {false, true, activation});
+  CheckOperandSteps("linear", steps);
+  Tensor y = Product(context, "linear", x, w, bias, {false, true, activation, steps});
   const Tensor saved = activation == Activation::kNone ? Tensor() : y;
   RecordOp(context, {&x, &w, &bias}, y,
            [x, w, saved, activation](Context& context, const Tensor& grad_y, GradientSink& sink) {

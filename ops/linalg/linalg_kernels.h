@@ -4,6 +4,7 @@
 #define BITGATE_OPS_LINALG_LINALG_KERNELS_H_
 
 #include "ops/elementwise/activation.h"
+#include "ops/operand_steps.h"
 #include "runtime/device/kernel_context.h"
 #include "runtime/tensor/view.h"
 
@@ -14,6 +15,7 @@ struct MatMulParams {
   bool transpose_a = false;
   bool transpose_b = false;
   Activation activation = Activation::kNone;
+  OperandSteps steps = {};  // of a, b
 };
 
 namespace cpu {

@@ -182,6 +182,63 @@ TEST(Linear, Bfloat16) {
   CheckLinear(context, /*unaligned=*/true, Bfloat16Rounding());
 }
 
+// Float values of codes are no bfloat16 numbers; known steps make codes of them again, and the sums exact.
+TEST(Linear, Bfloat16IsExactOnCodesOfKnownSteps) {
+  if (!OnCpu()) GTEST_SKIP() << "steps are for the cpu";
+  if (!HasBfloat16()) GTEST_SKIP() << "needs AVX-512 BF16 or AMX";
+  Context context(testing::TestDevice(), Compute::kBfloat16);
+  const std::vector<OperandSteps> both = {{0.0371f, 0.00913f}, {1e-4f, 3.3f}};
+  for (const std::vector<int64_t>& size : {std::vector<int64_t>{37, 500, 41}, {1, 999, 10}, {64, 1, 9}, {5, 7, 3}}) {
+    const int64_t n = size[0], in = size[1], out = size[2];
+    const auto x = testing::RandomIntegers(n * in, 1, 0, 64), w = testing::RandomIntegers(out * in, 2, -255, 256);
+    const Reference sums = Multiply(x, w, n, in, out, false, true);
+    for (int variant = 0; variant < 8; ++variant) {
+      const bool relu = (variant & 1) != 0, with_bias = (variant & 2) != 0;
+      const OperandSteps& steps = both[variant / 4];
+      const Tensor bias = with_bias ? RandomTensor(context, {out}, 3) : Tensor();
+      const auto added = with_bias ? ToHost<float>(context, bias) : std::vector<float>(out, 0);
+      std::vector<float> expected;
+      for (int64_t i = 0; i < n * out; ++i) {
+        ASSERT_LT(sums.magnitude[i], 0x1p24);
+        const float value = static_cast<float>(sums.value[i]) * (steps.input * steps.weight) + added[i % out];
+        expected.push_back(relu ? std::max(value, 0.0f) : value);
+      }
+      const auto run = [&](const OperandSteps& known) {
+        return ToHost<float>(context, Linear(context, FromHost(context, testing::Times(x, steps.input), {n, in}),
+                                             FromHost(context, testing::Times(w, steps.weight), {out, in}), bias,
+                                             relu ? Activation::kRelu : Activation::kNone, known));
+      };
+      EXPECT_EQ(run(steps), expected) << "variant " << variant;
+      EXPECT_NE(run({}), expected) << "without steps operands are rounded";
+    }
+  }
+}
+
+TEST(Linear, StepsChangeNeitherGradientsNorOtherComputes) {
+  testing::TestContext context;
+  const Tensor x = FromHost(context, testing::Times(testing::RandomIntegers(13 * 50, 1, 0, 15), 0.3f), {13, 50});
+  const Tensor w = FromHost(context, testing::Times(testing::RandomIntegers(20 * 50, 2, -3, 3), 0.1f), {20, 50});
+  const Tensor bias = RandomTensor(context, {20}, 3), g = RandomTensor(context, {13, 20}, 4);
+  const auto run = [&](const OperandSteps& steps) {
+    std::vector<std::vector<float>> values;
+    for (const Tensor& result : testing::RunWithGradients(
+             context,
+             [&](Context&c, const std::vector<Tensor>&t) {
+               return Linear(c, t[0], t[1], t[2], Activation::kNone, steps);
+             },
+             {x, w, bias}, g)) {
+      values.push_back(ToHost<float>(context, result));
+    }
+    return values;
+  };
+  EXPECT_EQ(run({0.3f, 0.1f}), run({}));
+  if (!HasBfloat16() || !OnCpu()) return;
+  context.set_compute(Compute::kBfloat16);
+  const auto with = run({0.3f, 0.1f}), without = run({});
+  EXPECT_NE(with[0], without[0]);
+  for (size_t i = 1; i < with.size(); ++i) EXPECT_EQ(with[i], without[i]) << i;
+}
+
 void CheckSecondStep(Context& context) {
   const Tensor x = RandomTensor(context, {13, 50}, 1), w = RandomTensor(context, {20, 50}, 2);
   const Tensor bias = RandomTensor(context, {20}, 3), g = RandomTensor(context, {13, 20}, 4);
@@ -238,6 +295,11 @@ TEST(Linalg, BadOperands) {
   ExpectInvalid([&] { Linear(context, x, Zeros(context, {4, 2}), {}); }, {"linear: expected w", "[4, 2]", "[2, 3]"});
   ExpectInvalid([&] { Linear(context, x, w, Zeros(context, {3})); }, {"linear: expected bias of shape [4], got [3]"});
   ExpectInvalid([&] { Linear(context, Zeros(context, {3}), w, {}); }, {"linear: expected x of rank 2, got shape [3]"});
+  ExpectInvalid(
+      [&] {
+        Linear(context, x, w, {}, Activation::kNone, {0.5f, 0});
+      },
+      {"linear: expected operand steps that are positive, or both 0, got 0.5 of the input and 0"});
   ExpectInvalid([&] { MatMul(context, x, w); }, {"matmul: expected [m, k] by [k, n], got [2, 3] by [4, 3]"});
   ExpectInvalid([&] { MatMul(context, x, w, true, true); }, {"[2, 3] transposed by [4, 3] transposed"});
 }

@@ -20,6 +20,10 @@ std::vector<Row> LeNetStepRows(int64_t batch, int turns);
 // An op on few elements through the C interface against the same call in C++.
 std::vector<Row> SmallOpRows(int calls, int turns);
 
+// Training steps of ResNet-20 with BSQ and of VGG-7 with Bayesian Bits, each against the float step, and in bfloat16
+// (where the processor has it) against float32; with the memory that each takes.
+std::vector<Row> CifarRows(int64_t batch, int turns);
+
 // On a GPU many runs are queued, and waited for together; the times are of one.
 
 // The quantizer's kernels against the device's copy of as many floats. Forward reads and writes a tensor, as the copy

@@ -1,10 +1,11 @@
 // Prints one table of ratios, each against a baseline measured in the same run:
 //
-//   bazel run //tools/bench -- [--threads=N] [--smoke] [--small_ops]
+//   bazel run //tools/bench -- [--threads=N] [--smoke] [--small_ops | --cifar]
 //   bazel run --config=cuda //tools/bench -- --device=cuda:0 [--smoke]
 //
 // --smoke takes tiny sizes and one turn: it shows that the benchmarks run, its numbers mean nothing. --small_ops prints
-// the rows of small calls alone, as JSON (tools/bench/doors.py reads them). With --device the rows are the GPU's.
+// the rows of small calls alone, as JSON (tools/bench/doors.py reads them); --cifar those of VGG-7 and ResNet-20, which
+// take minutes and some GB. With --device the rows are the GPU's.
 #include <cstdlib>
 #include <iostream>
 #include <string>
@@ -23,7 +24,11 @@ std::string ProcessorLine() {
   return ProcessorName() + ", " + std::to_string(Threads()) + " threads, kernels for " + IsaName(ActiveIsa()) + "\n";
 }
 
-void RunOnCpu(bool smoke, bool small_ops) {
+void RunOnCpu(bool smoke, bool small_ops, bool cifar) {
+  if (cifar) {
+    std::cout << ProcessorLine() << FormatRows(CifarRows(smoke ? 2 : 128, smoke ? 1 : 7));
+    return;
+  }
   const std::vector<Row> small_op_rows = SmallOpRows(smoke ? 10 : 10000, smoke ? 1 : 31);
   if (small_ops) {
     std::cout << ToJson(small_op_rows) << "\n";
@@ -47,7 +52,7 @@ void RunOnGpu(Device device, bool smoke) {
 }
 
 int Main(int argc, char** argv) {
-  bool smoke = false, small_ops = false;
+  bool smoke = false, small_ops = false, cifar = false;
   Device device;
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
@@ -55,17 +60,19 @@ int Main(int argc, char** argv) {
       smoke = true;
     } else if (argument == "--small_ops") {
       small_ops = true;
+    } else if (argument == "--cifar") {
+      cifar = true;
     } else if (argument.rfind("--threads=", 0) == 0) {
       SetThreads(std::atoi(argument.c_str() + 10));
     } else if (argument.rfind("--device=", 0) == 0) {
       device = ParseDevice(argument.substr(9));
     } else {
-      std::cerr << "usage: bench [--device=cpu|cuda:N] [--threads=N] [--smoke] [--small_ops]\n";
+      std::cerr << "usage: bench [--device=cpu|cuda:N] [--threads=N] [--smoke] [--small_ops | --cifar]\n";
       return 2;
     }
   }
   if (device.type == DeviceType::kCpu) {
-    RunOnCpu(smoke, small_ops);
+    RunOnCpu(smoke, small_ops, cifar);
   } else {
     RunOnGpu(device, smoke);
   }

@@ -53,6 +53,8 @@ std::string Promises(const Row& row) {
   return promises;
 }
 
+std::string Peak(const Row& row) { return row.peak_bytes > 0 ? Format("  peak %.2f GB", row.peak_bytes / 1e9) : ""; }
+
 std::string Bandwidth(const Row& row) {
   if (row.measured_bytes == 0 || row.baseline_bytes == 0) return "";
   const double measured = row.measured_bytes / row.measured_ms, baseline = row.baseline_bytes / row.baseline_ms;
@@ -73,7 +75,7 @@ std::string FormatRows(const std::vector<Row>& rows) {
   for (const Row& row : rows) {
     std::string line = Format("%-*s %9.3f  %-*s %9.3f  %6.2f  ", left, row.measured.c_str(), row.measured_ms, right,
                               row.baseline.c_str(), row.baseline_ms, row.measured_ms / row.baseline_ms) +
-                       Promises(row) + Bandwidth(row);
+                       Promises(row) + Bandwidth(row) + Peak(row);
     line.erase(line.find_last_not_of(' ') + 1);
     table += line + "\n";
   }
@@ -87,7 +89,8 @@ std::string ToJson(const std::vector<Row>& rows) {
                     {"measured_ms", row.measured_ms},
                     {"baseline", row.baseline},
                     {"baseline_ms", row.baseline_ms},
-                    {"calls", row.calls}});
+                    {"calls", row.calls},
+                    {"peak_bytes", row.peak_bytes}});
   }
   return json.dump();
 }

@@ -106,10 +106,10 @@ std::string Progress::Line(const StepSummary& summary, double now) const {
 
 void Progress::EpochEnd(const EpochSummary& summary) {
   relative_bops_ = summary.relative_bops;
-  Print(Format("%s %" PRId64 "/%" PRId64 "  loss %.4f  accuracy train %s test %s  BOPs %s  %s%s",
+  Print(Format("%s %" PRId64 "/%" PRId64 "  loss %.4f  accuracy train %s test %s  BOPs %s  weights 1/%.2f  %s%s",
                PhaseName(summary.phase).c_str(), summary.epoch, summary.epochs, summary.train_loss,
                Percent(summary.train_accuracy).c_str(), Percent(summary.test_accuracy).c_str(),
-               Percent(summary.relative_bops).c_str(), Bits(summary).c_str(), summary.best ? "  (best)" : ""));
+               Percent(summary.relative_bops).c_str(), summary.weight_compression, Bits(summary).c_str(), summary.best ? "  (best)" : ""));
 }
 
 void Progress::Adjusted(const AdjustReport& report) {

@@ -264,7 +264,8 @@ class Model:
         return self._core.export_onnx(path)
 
     def parameters(self) -> dict[str, Tensor]:
-        """The parameters by name, as leaves in the model's own memory: the same until freeze() replaces them."""
+        """The parameters by name, in the model's own memory: the same tensors until freeze() or requantize() replaces
+        them. All but the running statistics of batch norms, which are not learned, are leaves."""
         return dict(self._core.parameters())
 
     def bounds(self, name: str) -> tuple[float, float]:

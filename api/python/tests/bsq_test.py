@@ -128,6 +128,49 @@ class OwnLoopTest(support.Case):
         self.check(RuntimeError, "frozen", call=lambda: net.calibrate(self.images))
         self.assertEqual(trainer.step(self.images, self.labels).penalty, 0)
 
+    def test_forward_and_backward_make_the_steps_of_a_trainer(self):
+        net, twin = tiny_model(), tiny_model()
+        trainer = bg.Trainer(twin, settings={"training.weights.learning_rate": 0.1, "training.weights.momentum": 0})
+        before = net.parameters()["fc1/weight/planes"].numpy().copy()
+        for step in range(3):
+            logits, penalty = net(net.preprocess(self.images), train=True, step=step)
+            loss = bg.ops.softmax_cross_entropy(logits, bg.tensor(self.labels, dtype="int32"))
+            (loss + penalty).backward()
+            for name, p in net.parameters().items():
+                if p.grad is None:
+                    self.assertTrue("running" in name or name == "scales", name)
+                    continue
+                self.assertEqual(p.grad.shape, p.shape)
+                low, high = net.bounds(name)
+                rate = 0 if name == "scales" else 0.1
+                bg.ops.sgd_step(p, p.grad, learning_rate=rate, low=low, high=high)
+                p.grad = None
+            result = trainer.step(self.images, self.labels)
+            self.assertEqual((loss.item(), penalty.item()), (result.loss, result.penalty))
+            for name, p in twin.parameters().items():
+                numpy.testing.assert_allclose(net.parameters()[name].numpy(), p.numpy(), atol=2e-5, err_msg=name)
+        self.assertGreater(abs(net.parameters()["fc1/weight/planes"].numpy() - before).max(), 1e-3)
+
+    def test_a_penalty_and_a_parameter_in_a_loss_of_ones_own(self):
+        net = tiny_model()
+        planes = net.parameters()["fc1/weight/planes"]
+        _, penalty = net(net.preprocess(self.images), train=True, step=0)
+        (penalty * 2 + planes.sum()).backward()
+        twice = planes.grad.numpy().copy()
+        planes.grad = None
+        net(net.preprocess(self.images), train=True, step=0)[1].backward()
+        numpy.testing.assert_allclose(twice, 2 * planes.grad.numpy() + 1, rtol=1e-6)
+        value, once = planes.numpy().copy(), planes.grad.numpy()
+        self.assertTrue((once[10:] == 0).all())  # 5 bits are 10 planes
+        for plane in range(5):
+            step, both = numpy.zeros_like(value), [plane, plane + 5]  # positive and negative
+            step[both] = 0.1 * value[both]  # their norm is straight in this direction
+            around = []
+            for sign in (-1, 1):
+                planes.numpy()[:] = value + sign * step
+                around.append(net(net.preprocess(self.images), train=True, step=0)[1].item())
+            self.assertAlmostEqual((around[1] - around[0]) / 2, (once * step).sum(), delta=1e-4)
+
     def test_parameters_stay_the_same_tensors(self):
         net = tiny_model()
         before = net.parameters()
@@ -168,6 +211,18 @@ class OwnLoopTest(support.Case):
                 self.assertEqual(net.requantize(), bg.RequantizeReport([], []))
             net.calibrate(self.images)
             net.freeze()
+
+    def test_running_statistics_are_no_leaves(self):
+        for method in (bg.Float(), bg.BayesianBits()):
+            net = bg.Model(tiny_graph(), method)
+            logits, penalty = net(net.preprocess(self.images), train=True)
+            loss = bg.ops.softmax_cross_entropy(logits, bg.tensor(self.labels, dtype="int32"))
+            (loss if penalty is None else loss + penalty).backward()
+            for name, p in net.parameters().items():
+                self.assertEqual(p.requires_grad, "running" not in name, name)
+            self.assertIsNotNone(net.parameters()["batch_norm1/gamma"].grad)
+            self.assertIsNone(net.parameters()["batch_norm1/running_mean"].grad)
+            self.assertTrue(net.parameters()["batch_norm1/running_mean"].numpy().any())
 
     def test_batch_norm_statistics(self):
         net = bg.Model(tiny_graph(), bg.BayesianBits(batch_norm_statistics="detached"))

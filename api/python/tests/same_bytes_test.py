@@ -65,16 +65,17 @@ class SameBytesTest(support.Case):
         self.assertEqual(history, settled(out / "run.log.jsonl"))
 
     def test_bsq(self):
-        training = {"training.weights.kind": "SGD", "training.weights.learning_rate": 0.1,
-                    "training.weights.momentum": 0.9, "fine_tune.epochs": 1, "fine_tune.ranges.learning_rate": 0}
+        settings = {"training.requantize_every": 2, "training.weights.kind": "SGD",
+                    "training.weights.learning_rate": 0.1, "training.weights.momentum": 0.9, "fine_tune.epochs": 1,
+                    "fine_tune.ranges.learning_rate": 0}
         self.bitgate("train", f"--recipe={self.recipe}", "--data=../data", "--output=run.safetensors", "--epochs=3",
                      "--quantizer.method=bsq", "--quantizer.alpha=0.05", "--quantizer.initial_bits=5",
-                     "--training.requantize_every=2", *(f"--{path}={value}" for path, value in training.items()))
+                     *(f"--{path}={value}" for path, value in settings.items()))
         self.bitgate("export", "run.safetensors", "--onnx=m.onnx")
 
         out = self.folder / "python"
-        net = bg.Model.from_recipe(self.recipe, quantizer=bg.BSQ(alpha=0.05, initial_bits=5))
-        bg.Trainer(net, self.data, epochs=3, requantize_every=2, settings=training, output=out / "run.safetensors").fit()
+        net = bg.Model.from_recipe(self.recipe, settings, quantizer=bg.BSQ(alpha=0.05, initial_bits=5))
+        bg.Trainer(net, self.data, epochs=3, output=out / "run.safetensors").fit()
         net.export_onnx(out / "m.onnx")
         self.check_same("run.safetensors", "run.best.safetensors", "m.onnx")
 

@@ -12,6 +12,7 @@ const LayerForward kConv2d{[](const LayerCall& call) {
                              params.padding = {window.padding_height, window.padding_width};
                              params.groups = call.node.attributes.groups();
                              params.activation = call.activation;
+                             params.steps = call.steps;
                              return Conv2d(call.context, call.inputs[0], call.weight, call.bias, params);
                            },
                            /*fuses_activation=*/true};

@@ -5,9 +5,11 @@ namespace bitgate {
 namespace forward {
 
 extern const LayerForward kLinear;
-const LayerForward kLinear{
-    [](const LayerCall& call) { return Linear(call.context, call.inputs[0], call.weight, call.bias, call.activation); },
-    /*fuses_activation=*/true};
+const LayerForward kLinear{[](const LayerCall& call) {
+                             return Linear(call.context, call.inputs[0], call.weight, call.bias, call.activation,
+                                           call.steps);
+                           },
+                           /*fuses_activation=*/true};
 
 }  // namespace forward
 }  // namespace bitgate

@@ -7,7 +7,7 @@ namespace forward {
 extern const LayerForward kMaxPool;
 const LayerForward kMaxPool{
     [](const LayerCall& call) { return MaxPool2d(call.context, call.inputs[0], PoolParams(call.node.spec.window)); },
-    /*fuses_activation=*/false};
+    /*fuses_activation=*/false, /*keeps_multiples=*/true};
 
 }  // namespace forward
 }  // namespace bitgate

@@ -8,7 +8,7 @@ namespace forward {
 extern const LayerForward kPadChannels;
 const LayerForward kPadChannels{
     [](const LayerCall& call) { return PadChannels(call.context, call.inputs[0], call.node.attributes.channels()); },
-    /*fuses_activation=*/false};
+    /*fuses_activation=*/false, /*keeps_multiples=*/true};
 
 }  // namespace forward
 }  // namespace bitgate

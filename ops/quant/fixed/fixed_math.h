@@ -51,13 +51,15 @@ BG_HD_INLINE V FixedForward(V x, const FixedElement<V>& p) {
   return p.keep * (p.scale * FixedCode(x, p));
 }
 
-// Returns grad_x and adds d y / d scale * grad to *sum (LSQ's rule, arXiv 1902.08153 eq. 3: round(v) - v inside).
+// Returns grad_x and adds d y / d scale * grad to *sum (LSQ's rule, arXiv 1902.08153 eq. 3: round(v) - v inside, the code
+// where it is clipped, which may be within the straight-through range).
 template <class V>
 BG_HD_INLINE V FixedBackward(V x, V grad, const FixedElement<V>& p, V* sum) {
   const V g = grad * p.keep;
-  const V code = FixedCode(x, p);
+  const V steps = x / p.scale, rounded = Rint(steps), code = Clamp(rounded, p.qmin, p.qmax);
   const auto outside = (x <= p.low) | (x >= p.high);
-  *sum = *sum + g * Select(outside, code, code - x / p.scale);
+  const auto clipped = outside | (rounded < p.qmin) | (rounded > p.qmax);
+  *sum = *sum + g * Select(clipped, code, code - steps);
   return Select(outside, p.zero, g);
 }
 

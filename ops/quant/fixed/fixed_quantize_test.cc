@@ -26,6 +26,8 @@ std::vector<float> Normal(int64_t size, unsigned seed) {
 
 const FixedQuantizer kUnsigned4{false, 0.1f, 0, 15, 0, 1.5f, 1.5f};
 const FixedQuantizer kSigned2{false, 0.5f, -1, 1, -0.75f, 0.75f, 0.75f};
+// Straight through everywhere, though many values are clipped.
+const FixedQuantizer kThrough{false, 0.1f, -7, 7, -1e30f, 1e30f, 0.7f};
 const FixedQuantizer kClip{true, 0, 0, 0, -0.8f, 0.8f, 0.8f};
 
 TEST(FixedQuantize, RoundsOnceHalfToEvenAndSaturates) {
@@ -48,7 +50,7 @@ TEST(FixedQuantize, ScaleFollowsTheRangeAndPrunedRowsAreZero) {
 
 TEST(FixedQuantize, GradientsFollowTheStraightThroughDefinition) {
   testing::TestContext context;
-  for (const FixedQuantizer& q : {kUnsigned4, kSigned2, kClip}) {
+  for (const FixedQuantizer& q : {kUnsigned4, kSigned2, kThrough, kClip}) {
     for (float ratio : {1.0f, 1.25f}) {
       const int64_t rows = 3, elements = 700;
       const auto values = Normal(rows * elements, 1), upstream = Normal(rows * elements, 2);
@@ -76,7 +78,8 @@ TEST(FixedQuantize, GradientsFollowTheStraightThroughDefinition) {
           grad_range += inside ? 0 : g * (v <= low ? q.low : q.high) / q.range;
         } else {
           const double code = std::fmin(std::fmax(std::rint(v / scale), q.qmin), q.qmax);
-          grad_range += g * (inside ? code - double(v) / scale : code) * q.scale / q.range;
+          const bool clipped = !inside || std::rint(v / scale) != code;
+          grad_range += g * (clipped ? code : code - double(v) / scale) * q.scale / q.range;
         }
         magnitude += std::fabs(g);
       }
@@ -96,7 +99,7 @@ TEST(FixedQuantize, InstructionSetsAreBitEqual) {
                {Isa::kAvx512, &cpu::avx512::FixedQuantizeForward, &cpu::avx512::FixedQuantizeBackward}};
   Context context;
   int compared = 0;
-  for (const FixedQuantizer& q : {kUnsigned4, kSigned2, kClip}) {
+  for (const FixedQuantizer& q : {kUnsigned4, kSigned2, kThrough, kClip}) {
     for (int64_t size : {1, 15, 16, 17, 9001}) {
       const Tensor x = FromHost(context, Normal(size, 5), {size}), g = FromHost(context, Normal(size, 6), {size});
       const Tensor range = FromHost<float>(context, {q.range * 1.1f}, {1});
@@ -158,7 +161,7 @@ TEST(FixedQuantize, SameBitsOnEveryDevice) {
     for (size_t i = 0; i < std::size(specials) && 3 * i < x.size(); ++i) x[3 * i] = specials[i];
     double magnitude = 0;
     for (const float g : grad) magnitude += std::fabs(g);
-    for (const FixedQuantizer& q : {kUnsigned4, kSigned2, kClip}) {
+    for (const FixedQuantizer& q : {kUnsigned4, kSigned2, kThrough, kClip}) {
       const auto expected = ResultsOn(cpu, x, grad, rows, has_keep, q.range * 1.1f, q, 0);
       const auto actual = ResultsOn(context, x, grad, rows, has_keep, q.range * 1.1f, q, 0);
       for (int k = 0; k < 2; ++k) {
