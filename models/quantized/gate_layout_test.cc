@@ -64,7 +64,7 @@ TEST(MakeMethod, NamesWhatIsWrong) {
   };
   QuantizerConfig config;
   config.set_method("bayes");
-  EXPECT_EQ(message(config), "quantizer.method: expected one of bayesian_bits, float, got \"bayes\"");
+  EXPECT_EQ(message(config), "quantizer.method: expected one of bayesian_bits, bsq, float, got \"bayes\"");
   config.set_method("bayesian_bits");
   config.set_mu(-1);
   EXPECT_EQ(message(config), "quantizer.mu: expected a number >= 0, got -1");

@@ -44,6 +44,6 @@ void CifarStep::Run() {
   if (!result.learned) throw Internal("bench: expected steps that learn, got cross-entropy ", result.loss);
 }
 
-double CifarStep::peak_bytes() const { return static_cast<double>(context_.pool()->statistics().peak_in_use_bytes); }
+double CifarStep::peak_bytes() { return static_cast<double>(context_.pool()->statistics().peak_in_use_bytes); }
 
 }  // namespace bitgate::bench

@@ -20,7 +20,7 @@ class CifarStep {
   // Takes one step, as Trainer does.
   void Run();
   // The most that was handed out at once, in bytes: parameters, optimizer, activations, workspaces.
-  double peak_bytes() const;
+  double peak_bytes();
 
  private:
   Context context_;
