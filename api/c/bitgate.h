@@ -533,6 +533,7 @@ typedef struct bg_bit_totals {
   double macs, bops;
   double relative_bops; /**< to 32-bit weights and activations, 0 to 1 */
   int64_t bytes, float_bytes;
+  double weight_compression; /**< 32 bits each over their bits, of the weights that are quantized; 0: none has a bit */
 } bg_bit_totals;
 
 /** One quantized tensor. The string lives as long as the report. */
@@ -723,6 +724,7 @@ typedef struct bg_epoch {
   int64_t bytes;                   /**< of weights and biases */
   int32_t best;                    /**< the lowest test_loss + penalty of the phase so far */
   int32_t reserved;
+  double weight_compression; /**< as bg_bit_totals has it */
 } bg_epoch;
 
 /** Any may be NULL. They run on the thread that called, between two steps. Anything but 0 stops: a checkpoint of that

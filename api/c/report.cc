@@ -29,6 +29,7 @@ bg_bit_totals TotalsOf(const BitReport& report) {
   totals.relative_bops = report.relative_bops;
   totals.bytes = report.bytes;
   totals.float_bytes = report.float_bytes;
+  totals.weight_compression = report.weight_compression;
   return totals;
 }
 

@@ -82,6 +82,7 @@ bg_epoch EpochOf(const EpochSummary& summary) {
   epoch.relative_bops = summary.relative_bops;
   epoch.bytes = summary.bytes;
   epoch.best = summary.best ? 1 : 0;
+  epoch.weight_compression = summary.weight_compression;
   return epoch;
 }
 

@@ -63,6 +63,7 @@ py::dict EpochDict(const EpochSummary& summary) {
   epoch["objective"] = summary.objective;
   epoch["best"] = summary.best;
   epoch["relative_bops"] = summary.relative_bops;
+  epoch["weight_compression"] = summary.weight_compression;
   epoch["bytes"] = summary.bytes;
   epoch["learning_rates"] = learning_rates;
   epoch["bits"] = bits;

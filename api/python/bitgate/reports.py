@@ -258,6 +258,7 @@ class EpochSummary:
       penalty, objective: the regularizer at its end; test_loss + penalty.
       best: whether the objective is the lowest of the phase so far.
       relative_bops: to 32-bit weights and activations.
+      weight_compression: 32 bits each over their bits, of the weights that are quantized.
       bytes: of weights and biases.
       learning_rates: of the last step: weights, gates, ranges.
       bits: of every quantized tensor, by its name.
@@ -278,6 +279,7 @@ class EpochSummary:
     objective: float
     best: bool
     relative_bops: float
+    weight_compression: float
     bytes: int
     learning_rates: dict[str, float]
     bits: dict[str, int]
