@@ -619,11 +619,11 @@ BG_API bg_status bg_model_compute(bg_model* model, const char** compute);
 BG_API void bg_model_free(bg_model* model);
 /** A checkpoint that bg_model_create_from_file(), Python and the command line read. */
 BG_API bg_status bg_model_save(bg_model* model, const char* path);
-/** Replaces all float weights, biases and batch norms, in place, by those of a safetensors file with PyTorch's names and
- * layouts (save_file(model.state_dict())): "conv1.weight" is node conv1's, [out, in / groups, height, width]. Or of a
- * checkpoint of the same network that is not frozen. The tensors must be the network's and no others (but
- * num_batches_tracked; all names may begin with "module."); what does not fit is listed whole, and the model stays as it
- * was: ::BG_STATUS_FAILED_PRECONDITION for tensors that are missing, unknown or of another shape or type, and for a
+/** Replaces all float weights, biases and batch norms, in place, by those of a safetensors file with PyTorch's names
+ * and layouts (save_file(model.state_dict())): "conv1.weight" is node conv1's, [out, in / groups, height, width]. Or of
+ * a checkpoint of the same network that is not frozen. The tensors must be the network's and no others (but
+ * num_batches_tracked; all names may begin with "module."); what does not fit is listed whole, and the model stays as
+ * it was: ::BG_STATUS_FAILED_PRECONDITION for tensors that are missing, unknown or of another shape or type, and for a
  * frozen model; ::BG_STATUS_DATA_LOSS for values that are not finite and variances below 0. Trainers that the model had
  * before are of no use any more. `table` (may be NULL) gets a heading and a line for each parameter: its name, the
  * tensor, its shape, how it was reordered. */

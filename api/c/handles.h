@@ -55,7 +55,7 @@ struct bg_freeze_report {
 };
 
 struct bg_requantize_report {
-  bitgate::AdjustReport report;
+  bitgate::RequantizeReport report;
 };
 
 struct bg_model {

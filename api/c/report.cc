@@ -44,7 +44,7 @@ bg_frozen_site SiteOf(const FrozenSite& site) {
   return result;
 }
 
-bg_requantized_tensor TensorOf(const AdjustedTensor& tensor) {
+bg_requantized_tensor TensorOf(const RequantizedTensor& tensor) {
   bg_requantized_tensor result{};
   result.bits_before = tensor.bits_before;
   result.bits = tensor.bits;

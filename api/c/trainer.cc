@@ -99,7 +99,7 @@ class Callbacks {
       return given_.step == nullptr || Continues([&] { return given_.step(given_.user_data, &step); });
     };
     // The evaluation that follows asks whether to go on, and leaves a checkpoint if not.
-    callbacks.adjusted = [this](const AdjustReport& report) {
+    callbacks.requantized = [this](const RequantizeReport& report) {
       bg_requantize_report lent{report};
       stops_ = given_.requantized != nullptr && !Continues([&] { return given_.requantized(given_.user_data, &lent); });
     };

@@ -198,7 +198,7 @@ Graph WithFloatLayers(const Graph& graph, const NetworkConfig& network) {
 void CheckRequantizing(const Config& config) {
   const int64_t every = config.training().requantize_every(), epochs = config.training().epochs();
   if (every >= 1 && every <= epochs) return;
-  if (!MakeMethod(BuildGraph(config), config.quantizer())->adjusts()) return;
+  if (!MakeMethod(BuildGraph(config), config.quantizer())->requantizes()) return;
   throw InvalidArgument("training.requantize_every: expected 1 to the ", epochs,
                         " epochs of training with quantizer.method ", config.quantizer().method(),
                         " (more would never re-quantize), got ", every);

@@ -125,9 +125,9 @@ void Model::set_config(const Config& config) {
 
 BitReport Model::Bits() { return MakeBitReport(network_->graph(), network_->States()); }
 
-AdjustReport Model::Requantize() {
+RequantizeReport Model::Requantize() {
   RequireLearning("requantizing");
-  return network_->method().adjusts() ? network_->Adjust() : AdjustReport{};
+  return network_->method().requantizes() ? network_->Requantize() : RequantizeReport{};
 }
 
 void Model::Calibrate(const Tensor& images, const std::function<bool(int64_t images)>& progress) {

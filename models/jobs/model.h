@@ -71,7 +71,7 @@ class Model {
   BitReport Bits();
   // Renews what the method's parameters mean (Method::Adjust); an empty report where the method has nothing of the
   // kind. Throws FailedPrecondition for a frozen network.
-  AdjustReport Requantize();
+  RequantizeReport Requantize();
   // Notes, of raw images as Logits takes them, at least one, what freezing must know of the activations; what was noted
   // before is forgotten, as it is when this does not come to its end. For loops of the caller's own: Training does it.
   // Methods that need none (Method::calibrates) look at the images alone. Throws FailedPrecondition for a frozen

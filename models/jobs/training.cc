@@ -95,8 +95,8 @@ TrainerCallbacks Training::Run::Forwarding() {
   forwarding.progress = [this](const StepSummary& summary) {
     return !callbacks->progress || callbacks->progress(summary);
   };
-  forwarding.adjusted = [this](const AdjustReport& report) {
-    if (callbacks->adjusted) callbacks->adjusted(report);
+  forwarding.requantized = [this](const RequantizeReport& report) {
+    if (callbacks->requantized) callbacks->requantized(report);
   };
   forwarding.frozen = [this](const FreezeReport& report) {
     if (callbacks->frozen) callbacks->frozen(report);

@@ -108,7 +108,8 @@ TEST(BatchNorm, BeginsAsTheIdentityAndIsNotAllLearned) {
 TEST(BatchNorm, OfAFloatNetworkIsConvolutionAndBatchNorm) {
   testing::TestContext context;
   GraphBuilder b("one");
-  const std::string conv = b.Node("conv", "conv2d", {b.Input({6, 6, 2})}, {{"channels", 3}, {"kernel", 3}, {"bias", false}});
+  const std::string conv =
+      b.Node("conv", "conv2d", {b.Input({6, 6, 2})}, {{"channels", 3}, {"kernel", 3}, {"bias", false}});
   b.Node("relu", "relu", {b.Node("norm", "batch_norm", {conv})});
   Network network(context, b.Build(), Quantizer("float"), 3);
   SetNorms(network);

@@ -143,7 +143,7 @@ TEST(Bfloat16Codes, FrozenBsqNetworksAreExact) {
   config.set_activation_bits(4);
   Network network(context, CodesGraph(), config, 5);
   Begin(network);
-  network.Adjust();
+  network.Requantize();
   network.method().BeginCalibration();
   network.Forward(Images(context), Mode::kCalibrate);
   CheckFreezing(network);

@@ -1,4 +1,4 @@
-// A network under BSQ: planes as parameters, adjusting, calibrating, freezing, files.
+// A network under BSQ: planes as parameters, re-quantizing, calibrating, freezing, files.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -67,8 +67,8 @@ void SetPlanes(Network& network, const std::string& name, const std::function<fl
   CopyInto(network.context(), planes, FromHost(network.context(), values, planes.shape()));
 }
 
-int BitsOf(const AdjustReport& report, const std::string& name) {
-  for (const AdjustedTensor& tensor : report.tensors) {
+int BitsOf(const RequantizeReport& report, const std::string& name) {
+  for (const RequantizedTensor& tensor : report.tensors) {
     if (tensor.name == name) return tensor.bits;
   }
   return -1;
@@ -76,7 +76,14 @@ int BitsOf(const AdjustReport& report, const std::string& name) {
 
 TEST(Bsq, BeginsFromFloatAtTheInitialBits) {
   testing::TestContext context;
-  Network plain(context, SmallGraph(), [] { QuantizerConfig c; c.set_method("float"); return c; }(), 3);
+  Network plain(
+      context, SmallGraph(),
+      [] {
+        QuantizerConfig c;
+        c.set_method("float");
+        return c;
+      }(),
+      3);
   Network network(context, SmallGraph(), Quantizer(), 3);
   const std::vector<float> weight = ToHost<float>(context, plain.parameter("conv2/weight").value);
   const std::vector<float> quantized = QuantizedWeight(network, "conv2/weight");
@@ -151,10 +158,11 @@ TEST(Bsq, AdjustingDropsPlanesAndKeepsTheWeights) {
   testing::TestContext context;
   Network network(context, SmallGraph(), Quantizer(4), 3);
   // Codes 0 and +-2: of 4 bits the two leading planes and the trailing one are empty.
-  SetPlanes(network, "conv2/weight", [](int64_t row, int64_t i) { return row == 2 + 4 * (i % 2) && i % 3 ? 1.0f : 0.0f; });
+  SetPlanes(network, "conv2/weight",
+            [](int64_t row, int64_t i) { return row == 2 + 4 * (i % 2) && i % 3 ? 1.0f : 0.0f; });
   const std::vector<float> before = QuantizedWeight(network, "conv2/weight");
   const int64_t revision = network.revision();
-  const AdjustReport report = network.Adjust();
+  const RequantizeReport report = network.Requantize();
   EXPECT_NE(network.revision(), revision);
   EXPECT_EQ(BitsOf(report, "conv2/weight"), 1);
   EXPECT_EQ(network.States().at("conv2/weight").bits, 1);
@@ -167,8 +175,10 @@ TEST(Bsq, AdjustingDropsPlanesAndKeepsTheWeights) {
 TEST(Bsq, AdjustingGrowsWhereCodesSaturate) {
   testing::TestContext context;
   Network network(context, SmallGraph(), Quantizer(2), 3);
-  SetPlanes(network, "fc/weight", [](int64_t row, int64_t i) { return row < 2 && i == 0 ? 1.7f : row == 1 ? 1.0f : 0; });
-  EXPECT_EQ(BitsOf(network.Adjust(), "fc/weight"), 3);  // the code 5.1 of the first
+  SetPlanes(network, "fc/weight", [](int64_t row, int64_t i) {
+    return row < 2 && i == 0 ? 1.7f : row == 1 ? 1.0f : 0;
+  });
+  EXPECT_EQ(BitsOf(network.Requantize(), "fc/weight"), 3);  // the code 5.1 of the first
 }
 
 TEST(Bsq, LayersOfZeroBitsAreNamedAndGiveZero) {
@@ -176,14 +186,14 @@ TEST(Bsq, LayersOfZeroBitsAreNamedAndGiveZero) {
   Network network(context, SmallGraph(), Quantizer(4), 3);
   const auto zero = [](int64_t, int64_t) { return 0.2f; };
   SetPlanes(network, "conv2/weight", zero);
-  AdjustReport report = network.Adjust();
+  RequantizeReport report = network.Requantize();
   EXPECT_EQ(BitsOf(report, "conv2/weight"), 0);
   ASSERT_EQ(report.warnings.size(), 1u);
   EXPECT_NE(report.warnings[0].find("conv2/weight"), std::string::npos);
   EXPECT_EQ(network.States().at("conv2/weight").bits, 0);
   for (const float value : QuantizedWeight(network, "conv2/weight")) EXPECT_EQ(value, 0);
   for (const char* name : {"conv1/weight", "fc/weight"}) SetPlanes(network, name, zero);
-  report = network.Adjust();
+  report = network.Requantize();
   ASSERT_EQ(report.warnings.size(), 1u);
   EXPECT_NE(report.warnings[0].find("all layers"), std::string::npos);
   EXPECT_NE(report.warnings[0].find("fc/weight"), std::string::npos);
@@ -196,7 +206,7 @@ TEST(Bsq, FreezesAfterCalibratingToTheSameCodes) {
     Network network(context, SmallGraph(), Quantizer(8, activation_bits), 3);
     const Tensor images = Images(context, 4);
     network.Forward(images, Mode::kTrain);
-    network.Adjust();
+    network.Requantize();
     if (activation_bits > 0) {
       EXPECT_THROW(network.Freeze(), Error);
     }
@@ -221,7 +231,7 @@ TEST(Bsq, FilesGiveBackBitsAndLargestValues) {
   Network network(context, SmallGraph(), Quantizer(4), 3), copy(context, SmallGraph(), Quantizer(4), 4);
   const Tensor images = Images(context, 4);
   SetPlanes(network, "conv2/weight", [](int64_t row, int64_t i) { return row == 2 && i % 3 ? 1.0f : 0.0f; });
-  network.Adjust();
+  network.Requantize();
   network.Forward(images, Mode::kCalibrate);
   copy.Load(network.StateTensors(), network.SaveState());
   EXPECT_EQ(copy.SaveState(), network.SaveState());
@@ -238,8 +248,9 @@ TEST(Bsq, RefusesStatesThatAreNone) {
   testing::TestContext context;
   Network network(context, SmallGraph(), Quantizer(4), 3);
   const auto tensors = network.StateTensors();
-  for (const char* state : {"", "[]", "{}", R"({"bits":{},"largest":{}})", R"({"bits":{"conv1/weight":9},"largest":{}})",
-                            R"({"bits":{"conv1/weight":"x"},"largest":[]})"}) {
+  for (const char* state :
+       {"", "[]", "{}", R"({"bits":{},"largest":{}})", R"({"bits":{"conv1/weight":9},"largest":{}})",
+        R"({"bits":{"conv1/weight":"x"},"largest":[]})"}) {
     EXPECT_THROW(network.method().LoadState(state), Error) << state;
   }
 }

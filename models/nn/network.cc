@@ -310,10 +310,10 @@ ForwardResult Network::Forward(const Tensor& images, Mode mode, const StepKey& k
   return result;
 }
 
-AdjustReport Network::Adjust() {
-  if (frozen_) throw FailedPrecondition("adjust: network ", graph_.name(), " is frozen");
+RequantizeReport Network::Requantize() {
+  if (frozen_) throw FailedPrecondition("requantize: network ", graph_.name(), " is frozen");
   ++revision_;
-  return method_->Adjust(context_);
+  return method_->Requantize(context_);
 }
 
 SiteStates Network::States() {

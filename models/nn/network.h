@@ -57,8 +57,8 @@ class Network {
   Method& method() { return *method_; }
   Context& context() { return context_; }
   bool frozen() const { return frozen_; }
-  // Changes whenever parameters are replaced, loaded or given another meaning (Freeze, Load, Adjust, SetFloat): who keeps
-  // pointers to them, moments of an optimizer, or work captured with what the method knew then, compares it.
+  // Changes whenever parameters are replaced, loaded or given another meaning (Freeze, Load, Adjust, SetFloat): who
+  // keeps pointers to them, moments of an optimizer, or work captured with what the method knew then, compares it.
   int64_t revision() const { return revision_; }
 
   // All parameters, in a fixed order; pointers stay valid until Freeze, or a Load that freezes.
@@ -83,7 +83,7 @@ class Network {
   SiteStates States();
 
   // Method::Adjust, of a network that is not frozen.
-  AdjustReport Adjust();
+  RequantizeReport Requantize();
 
   // Replaces the method by fixed quantizers with its decision; parameters are then weights, biases and ranges. Where
   // the method folds batch norms they become part of weights and biases for good; others stay and go on learning.

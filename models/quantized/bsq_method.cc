@@ -130,7 +130,8 @@ void BsqMethod::SetLayer(Context& context, int tensor, const BsqLayer& layer) {
   digits.resize(static_cast<size_t>(kRows * elements), 0.0f);
   CopyInto(context, planes, FromHost(context, digits, planes.shape()));
   const float scale = std::max(ToHost<float>(context, layer.scale).at(0), kLeastRange);
-  CopyInto(context, SliceView(scales_->value.Detached(), 0, tensor, tensor + 1), FromHost<float>(context, {scale}, {1}));
+  CopyInto(context, SliceView(scales_->value.Detached(), 0, tensor, tensor + 1),
+           FromHost<float>(context, {scale}, {1}));
   SetBits(context, tensor, layer.bits);
 }
 
@@ -191,8 +192,8 @@ bool BsqMethod::IsZero(Context& context, int tensor) const {
   return std::all_of(codes.begin(), codes.end(), [](int32_t code) { return code == 0; });
 }
 
-AdjustReport BsqMethod::Adjust(Context& context) {
-  AdjustReport report;
+RequantizeReport BsqMethod::Requantize(Context& context) {
+  RequantizeReport report;
   std::vector<std::string> zero;
   bool some_weight_left = false;
   for (size_t i = 0; i < tensors_.size(); ++i) {

@@ -13,9 +13,9 @@
 
 namespace bitgate {
 
-// Parameters: each weight and bias "<name>/planes", [16, shape...]: its N bits are the first 2N rows, the positive planes
-// and then the negative ones, the most significant first; all their scales as one tensor "scales"; below 4 bits the
-// clips of activations as one tensor "clips".
+// Parameters: each weight and bias "<name>/planes", [16, shape...]: its N bits are the first 2N rows, the positive
+// planes and then the negative ones, the most significant first; all their scales as one tensor "scales"; below 4 bits
+// the clips of activations as one tensor "clips".
 class BsqMethod : public Method {
  public:
   // The sites of `graph`.
@@ -32,8 +32,8 @@ class BsqMethod : public Method {
   Tensor Activation(Context& context, const Prepared& prepared, int site, const Tensor& x) override;
   bool AbsorbsRelu(int site) const override { return quantizes_[site]; }
   Tensor Penalty(Context& context) override;
-  bool adjusts() const override { return true; }
-  AdjustReport Adjust(Context& context) override;
+  bool requantizes() const override { return true; }
+  RequantizeReport Requantize(Context& context) override;
   bool calibrates() const override { return true; }
   void BeginCalibration() override;
   std::vector<SiteState> States(Context& context) override;
@@ -64,11 +64,11 @@ class BsqMethod : public Method {
 
   QuantizerConfig config_;
   std::vector<PlaneTensor> tensors_;
-  int64_t elements_ = 0;                         // of all tensors
-  std::vector<int> weight_of_, bias_of_;         // by site: its tensor, -1: none
-  std::vector<bool> quantizes_;                  // by site: whether an activation is quantized
-  std::vector<std::optional<float>> largest_;    // by site: of a clipped activation, over the calibration's images
-  Context* context_ = nullptr;                   // that the parameters are bound in
+  int64_t elements_ = 0;                       // of all tensors
+  std::vector<int> weight_of_, bias_of_;       // by site: its tensor, -1: none
+  std::vector<bool> quantizes_;                // by site: whether an activation is quantized
+  std::vector<std::optional<float>> largest_;  // by site: of a clipped activation, over the calibration's images
+  Context* context_ = nullptr;                 // that the parameters are bound in
   Parameter* scales_ = nullptr;
   Parameter* clips_ = nullptr;
 };

@@ -39,13 +39,13 @@ enum class NormFolding {
 };
 
 // What Adjust has done to a weight or bias.
-struct AdjustedTensor {
+struct RequantizedTensor {
   std::string name;
   int bits_before = 0, bits = 0;  // 0: all its values are zero
 };
 
-struct AdjustReport {
-  std::vector<AdjustedTensor> tensors;
+struct RequantizeReport {
+  std::vector<RequantizedTensor> tensors;
   std::vector<std::string> warnings;  // what the user should know, layers that are zero by name
 };
 
@@ -105,9 +105,9 @@ class Method {
   virtual Tensor Penalty(Context& context) = 0;
 
   // Whether the parameters' meaning is to be renewed now and then in training, and at its end: BSQ's re-quantization.
-  virtual bool adjusts() const { return false; }
+  virtual bool requantizes() const { return false; }
   // Does that. What the network computes changes by rounding at most; moments of optimizers mean nothing afterwards.
-  virtual AdjustReport Adjust(Context&) { return {}; }
+  virtual RequantizeReport Requantize(Context&) { return {}; }
   // Whether Freeze needs to have seen the training set in Mode::kCalibrate; begins that pass anew.
   virtual bool calibrates() const { return false; }
   virtual void BeginCalibration() {}

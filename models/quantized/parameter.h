@@ -26,7 +26,7 @@ struct ParameterDeclaration {
   ParameterGroup group = ParameterGroup::kWeights;
   float low = -std::numeric_limits<float>::infinity();  // the optimizer clamps to [low, high] after each step
   float high = std::numeric_limits<float>::infinity();
-  bool learned = true;  // false: state that files hold and no optimizer touches
+  bool learned = true;               // false: state that files hold and no optimizer touches
   std::vector<ParameterPart> parts;  // covering the parameter; empty: one part, itself
 };
 
@@ -37,8 +37,8 @@ struct ParameterDeclaration {
 struct Parameter {
   ParameterDeclaration declaration;
   Tensor value;
-  Tensor row = {};                // of a row's size; undefined: the value itself is on the tape
-  Tensor gain = {}, decay = {};   // [rows]; undefined: 1, respectively 0
+  Tensor row = {};               // of a row's size; undefined: the value itself is on the tape
+  Tensor gain = {}, decay = {};  // [rows]; undefined: 1, respectively 0
 
   Tensor& leaf() { return row.defined() ? row : value; }
 };

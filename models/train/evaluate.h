@@ -13,9 +13,9 @@
 namespace bitgate {
 
 struct EvaluationOptions {
-  int64_t batch_size = 256;  // where Evaluate makes the batches itself
+  int64_t batch_size = 256;     // where Evaluate makes the batches itself
   Mode mode = Mode::kEvaluate;  // or kCalibrate
-  bool predictions = false;  // keep the predicted class of every image
+  bool predictions = false;     // keep the predicted class of every image
   // Called after every batch with the number of images done (on a GPU: queued); false stops: Evaluate throws Cancelled.
   std::function<bool(int64_t images)> progress;
 };

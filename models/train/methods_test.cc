@@ -152,10 +152,10 @@ TEST(MethodsTest, BsqIsAdjustedOnScheduleAndAtTheEnd) {
   TrainerOptions options = Options(quantizer, 5);
   options.requantize_every = 2;
   options.fine_tune.epochs = 0;
-  std::vector<AdjustReport> reports;
+  std::vector<RequantizeReport> reports;
   std::vector<int64_t> epochs;
   TrainerCallbacks callbacks;
-  callbacks.adjusted = [&](const AdjustReport& report) { reports.push_back(report); };
+  callbacks.requantized = [&](const RequantizeReport& report) { reports.push_back(report); };
   callbacks.epoch_end = [&](const EpochSummary& summary) {
     if (reports.size() > epochs.size()) epochs.push_back(summary.epoch);
   };
@@ -163,8 +163,8 @@ TEST(MethodsTest, BsqIsAdjustedOnScheduleAndAtTheEnd) {
   trainer.Run();
   EXPECT_EQ(epochs, (std::vector<int64_t>{2, 4, 5}));
   int64_t before = 0, after = 0;
-  for (const AdjustedTensor& tensor : reports.front().tensors) before += tensor.bits_before;
-  for (const AdjustedTensor& tensor : reports.back().tensors) after += tensor.bits;
+  for (const RequantizedTensor& tensor : reports.front().tensors) before += tensor.bits_before;
+  for (const RequantizedTensor& tensor : reports.back().tensors) after += tensor.bits;
   EXPECT_EQ(before, 8 * 4);  // two convolutions, a linear layer and its bias
   EXPECT_LT(after, before);
   EXPECT_NO_THROW(test.network.Freeze()) << "the training set has been seen for it";

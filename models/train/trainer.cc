@@ -78,9 +78,9 @@ struct Trainer::Impl {
   int64_t steps_per_epoch() const { return feeder.batches_per_epoch(); }
   // Steps queued; `progress` counts those whose results are in.
   int64_t phase_step() const { return progress.epoch * steps_per_epoch() + progress.batch + step->pending(); }
-  bool adjusts() const { return progress.phase == Phase::kGates && network.method().adjusts(); }
+  bool requantizes() const { return progress.phase == Phase::kGates && network.method().requantizes(); }
   // Of the phase, after which the optimizers began anew.
-  int64_t last_adjusted_epoch() const;
+  int64_t last_requantized_epoch() const;
 
   void BeginPhase(Phase phase);
   void BeginSteps();
@@ -96,7 +96,7 @@ struct Trainer::Impl {
   Error Diverged(const std::string& got) const;
   [[noreturn]] void Stop();
 
-  void Adjust();
+  void Requantize();
   void Calibrate();
   EpochSummary EndEpoch();
   EvaluationResult EvaluateTest();
@@ -154,7 +154,7 @@ void Trainer::Impl::RunEpoch() {
     if (callbacks.progress && !callbacks.progress(Summary())) Stop();
   }
   TakeResults(0);
-  Adjust();
+  Requantize();
   const EpochSummary summary = EndEpoch();
   Save(summary);
   if (callbacks.epoch_end) callbacks.epoch_end(summary);
@@ -165,7 +165,7 @@ void Trainer::Impl::Step(const DeviceBatch& batch) {
   inputs.images = batch.images();
   inputs.labels = batch.labels();
   inputs.key = {options.seed, 0, static_cast<uint64_t>(progress.global_step + step->pending())};
-  inputs.optimizer_step = phase_step() - last_adjusted_epoch() * steps_per_epoch() + 1;
+  inputs.optimizer_step = phase_step() - last_requantized_epoch() * steps_per_epoch() + 1;
   inputs.learning_rates = LearningRates(phase_step());
   TakeResults(StepResults::kMaxPending - 1);
   step->Queue(inputs);
@@ -225,21 +225,21 @@ std::array<double, kParameterGroups> Trainer::Impl::LearningRates(int64_t step) 
 
 // -- The end of an epoch ---------------------------------------------------------------------------------------------
 
-int64_t Trainer::Impl::last_adjusted_epoch() const {
-  if (!adjusts() || options.requantize_every == 0) return 0;
+int64_t Trainer::Impl::last_requantized_epoch() const {
+  if (!requantizes() || options.requantize_every == 0) return 0;
   return progress.epoch / options.requantize_every * options.requantize_every;
 }
 
-// What is adjusted already (by a run that was stopped behind this) does not change again.
-void Trainer::Impl::Adjust() {
+// What is re-quantized already (by a run that was stopped behind this) does not change again.
+void Trainer::Impl::Requantize() {
   if (progress.phase != Phase::kGates) return;
   const int64_t done = progress.epoch + 1;
   const bool last = done == phase().epochs;
   const bool due = options.requantize_every > 0 && done % options.requantize_every == 0;
-  if (adjusts() && (due || last)) {
-    const AdjustReport report = network.Adjust();
+  if (requantizes() && (due || last)) {
+    const RequantizeReport report = network.Requantize();
     BeginSteps();
-    if (callbacks.adjusted) callbacks.adjusted(report);
+    if (callbacks.requantized) callbacks.requantized(report);
   }
   if (last && network.method().calibrates()) Calibrate();
 }

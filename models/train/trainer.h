@@ -4,10 +4,10 @@
 //     trainer.Run();
 //
 // Phase "gates" trains everything the network's method has; then the network is frozen (Network::Freeze), unless
-// fine_tune has no epochs (a method that must see the training set for that, Method::calibrates, has seen it at the end of
-// "gates"); phase "fine_tune" trains what a frozen network has left: weights and ranges. A network that
-// is frozen already begins with fine_tune. One step: a batch to the device, forward, cross-entropy + penalty, backward,
-// one optimizer call for all groups. After the first step of each batch shape the pool asks the system for nothing.
+// fine_tune has no epochs (a method that must see the training set for that, Method::calibrates, has seen it at the end
+// of "gates"); phase "fine_tune" trains what a frozen network has left: weights and ranges. A network that is frozen
+// already begins with fine_tune. One step: a batch to the device, forward, cross-entropy + penalty, backward, one
+// optimizer call for all groups. After the first step of each batch shape the pool asks the system for nothing.
 //
 // An epoch ends with an evaluation, then in this order: a line of the log, the best checkpoint (if the objective is the
 // lowest of the phase), the last checkpoint, each on the disk before the next begins. A run that is killed anywhere and
@@ -45,7 +45,7 @@ struct TrainerOptions {
   uint64_t seed = 0;                 // of the data's order, its augmentation and the gates' noise
   AugmentationOptions augmentation;  // of training images
   PhaseOptions gates, fine_tune;
-  // Where the network's method adjusts (Method::adjusts): after so many epochs of phase "gates" each, and after its
+  // Where the network's method re-quantizes (Method::requantizes): after so many epochs of phase "gates" each, and after its
   // last; optimizers then begin anew. 0: after the last only.
   int64_t requantize_every = 0;
 };
@@ -66,8 +66,8 @@ struct TrainerCallbacks {
   // After every step and every batch of evaluation; false stops: a checkpoint of exactly this state is saved, and Run
   // throws Cancelled.
   std::function<bool(const StepSummary&)> progress;
-  // What adjusting did, at the end of an epoch (again when a run resumes at that point).
-  std::function<void(const AdjustReport&)> adjusted;
+  // What re-quantizing did, at the end of an epoch (again when a run resumes at that point).
+  std::function<void(const RequantizeReport&)> requantized;
   // What freezing did, before the first step of fine_tune (again when a run resumes at that point).
   std::function<void(const FreezeReport&)> frozen;
   // Numbers to add to the epoch's line in the log.

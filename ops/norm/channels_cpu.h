@@ -111,7 +111,8 @@ BG_INLINE void SumGroup(const WideRows& rows, int64_t first, int64_t last, const
 
 // Two sums of each channel over all rows: terms(begin, i, sum, sum) adds what is at place i of the wide row that begins
 // at `begin`, in float32, for a few rows; their sums go on in double. finish(channel, sum, sum). Loops of 16 are the
-// compiler's to turn into vectors, which changes no bit. What is to be done to the elements in the same pass, map(begin, length) does to a wide row before.
+// compiler's to turn into vectors, which changes no bit. What is to be done to the elements in the same pass,
+// map(begin, length) does to a wide row before.
 template <class MapRow, class Terms, class Finish>
 BG_INLINE void MapAndSumChannels(const WideRows& rows, double* partial, const MapRow& map, const Terms& terms,
                                  const Finish& finish) {

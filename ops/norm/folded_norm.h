@@ -54,8 +54,8 @@ struct FoldedBatchNormOfResultParams {
 //   activation(sigma_run (x - mean) / sqrt(variance / gain^2 + epsilon) + beta),  gain = gamma / sigma_run
 // and beta alone where the gain is 0, or so small that the variance underflows. In place, but for those channels,
 //   running_mean     <- (1 - momentum) running_mean     + momentum mean / gain
-//   running_variance <- (1 - momentum) running_variance + momentum variance / gain^2 rows / (rows - 1)  (1 row: as is)
-// Gradients go to x (through mean and variance too), gamma (through the gain that is undone) and beta. With x the
+//   running_variance <- (1 - momentum) running_variance + momentum variance / gain^2 rows / (rows - 1)
+// the latter not where the variance is 0: a pruned channel keeps its own, and so its weight's gain. Gradients go to x (through mean and variance too), gamma (through the gain that is undone) and beta. With x the
 // convolution with quantized(w gain), a channel whose gamma is 0 has no gradient and stays as it is. Saves x, its
 // statistics, two values a channel, and the result where there is an activation.
 Tensor FoldedBatchNormOfResult(Context& context, const Tensor& x, const Tensor& gamma, const Tensor& beta,

@@ -92,6 +92,8 @@ struct UnfoldStep {
     const float batch_mean = static_cast<float>(static_cast<double>(mean[c]) / gain);
     const float batch_variance = static_cast<float>(static_cast<double>(variance[c]) / (gain * gain));
     running_mean[c] = Running(running_mean[c], batch_mean, momentum);
+    // A pruned channel is constant. Were its variance to go to 0, its gain would grow, and the weight that is not used.
+    if (variance[c] == 0.0f) return;
     running_variance[c] = Running(running_variance[c], UnbiasedVariance(batch_variance, rows), momentum);
   }
 };

@@ -193,8 +193,19 @@ TEST(FoldedBatchNormOfResult, OneRowIsBeta) {
   const Tensor result =
       FoldedBatchNormOfResult(context, test.y, test.gamma, test.beta, test.running_mean, test.running_variance);
   EXPECT_EQ(ToHost<float>(context, result), ToHost<float>(context, test.beta));
-  const auto after = ToHost<float>(context, test.running_variance);
-  for (int c = 0; c < 5; ++c) EXPECT_NEAR(after[c], 0.9f * before[c], 1e-6f);
+  EXPECT_EQ(ToHost<float>(context, test.running_variance), before);
+}
+
+// A pruned channel gives 0: its mean goes to 0, so that evaluating gives beta as training does; its variance stays.
+TEST(FoldedBatchNormOfResult, PrunedChannelsKeepTheirVariance) {
+  testing::TestContext context;
+  const Tensor y = FromHost<float>(context, {0, 1, 0, 3}, {2, 2}), gamma = FromHost<float>(context, {2, 2}, {2});
+  const Tensor beta = FromHost<float>(context, {5, 6}, {2}), mean = FromHost<float>(context, {1, 1}, {2});
+  const Tensor variance = FromHost<float>(context, {4, 4}, {2});
+  EXPECT_EQ(ToHost<float>(context, FoldedBatchNormOfResult(context, y, gamma, beta, mean, variance)).at(0), 5);
+  EXPECT_NEAR(ToHost<float>(context, mean)[0], 0.9, 1e-6);
+  EXPECT_EQ(ToHost<float>(context, variance)[0], 4);
+  EXPECT_NE(ToHost<float>(context, variance)[1], 4);
 }
 
 }  // namespace

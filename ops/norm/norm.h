@@ -1,7 +1,7 @@
 // Batch normalisation (arXiv 1502.03167) of channels, and their statistics alone. x is [..., c], images [n, h, w, c]: a
 // channel's mean and variance are over all but the last dimension. float32, contiguous. Sums of a few rows are float32
-// (on CUDA none), sums of these double, in an order that the shape alone decides: the same bits for every instruction set
-// and thread count; on CUDA in another order.
+// (on CUDA none), sums of these double, in an order that the shape alone decides: the same bits for every instruction
+// set and thread count; on CUDA in another order.
 #ifndef BITGATE_OPS_NORM_NORM_H_
 #define BITGATE_OPS_NORM_NORM_H_
 

@@ -21,7 +21,7 @@ TrainerCallbacks CallbacksInto(Progress* progress) {
     return !Interrupted();
   };
   callbacks.epoch_end = [progress](const EpochSummary& summary) { progress->EpochEnd(summary); };
-  callbacks.adjusted = [progress](const AdjustReport& report) { progress->Adjusted(report); };
+  callbacks.requantized = [progress](const RequantizeReport& report) { progress->Requantized(report); };
   callbacks.frozen = [progress](const FreezeReport& report) { progress->Frozen(report); };
   return callbacks;
 }

@@ -109,11 +109,12 @@ void Progress::EpochEnd(const EpochSummary& summary) {
   Print(Format("%s %" PRId64 "/%" PRId64 "  loss %.4f  accuracy train %s test %s  BOPs %s  weights 1/%.2f  %s%s",
                PhaseName(summary.phase).c_str(), summary.epoch, summary.epochs, summary.train_loss,
                Percent(summary.train_accuracy).c_str(), Percent(summary.test_accuracy).c_str(),
-               Percent(summary.relative_bops).c_str(), summary.weight_compression, Bits(summary).c_str(), summary.best ? "  (best)" : ""));
+               Percent(summary.relative_bops).c_str(), summary.weight_compression, Bits(summary).c_str(),
+               summary.best ? "  (best)" : ""));
 }
 
-void Progress::Adjusted(const AdjustReport& report) {
-  for (const std::string& line : AdjustLines(report)) Print(line);
+void Progress::Requantized(const RequantizeReport& report) {
+  for (const std::string& line : RequantizeLines(report)) Print(line);
 }
 
 void Progress::Frozen(const FreezeReport& report) {

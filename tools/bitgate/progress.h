@@ -21,7 +21,7 @@ class Progress {
 
   void Step(const StepSummary& summary);
   void EpochEnd(const EpochSummary& summary);
-  void Adjusted(const AdjustReport& report);
+  void Requantized(const RequantizeReport& report);
   void Frozen(const FreezeReport& report);
   void Note(const std::string& line) { Print(line); }
 

@@ -42,14 +42,14 @@ std::string OneLine(std::string text) {
   return text;
 }
 
-std::vector<std::string> AdjustLines(const AdjustReport& report) {
+std::vector<std::string> RequantizeLines(const RequantizeReport& report) {
   std::string changed;
-  for (const AdjustedTensor& tensor : report.tensors) {
+  for (const RequantizedTensor& tensor : report.tensors) {
     if (tensor.bits == tensor.bits_before) continue;
     changed += (changed.empty() ? "" : ", ") + tensor.name + " " + std::to_string(tensor.bits_before) + " -> " +
                std::to_string(tensor.bits);
   }
-  std::vector<std::string> lines = {changed.empty() ? "adjusted: all bits as before" : "adjusted bits: " + changed};
+  std::vector<std::string> lines = {changed.empty() ? "requantized: all bits as before" : "requantized: " + changed};
   for (const std::string& warning : report.warnings) lines.push_back("warning: " + warning);
   return lines;
 }

@@ -24,8 +24,8 @@ std::string ShellQuoted(const std::string& word);
 // On one line: line breaks become "; ".
 std::string OneLine(std::string text);
 
-// "adjusted: conv1/weight 8 -> 6, ...", those that changed, and the warnings.
-std::vector<std::string> AdjustLines(const AdjustReport& report);
+// "requantized: conv1/weight 8 -> 6, ...", those that changed, and the warnings.
+std::vector<std::string> RequantizeLines(const RequantizeReport& report);
 
 // How many codes freezing changed, and its notes.
 std::vector<std::string> FreezeLines(const FreezeReport& report);

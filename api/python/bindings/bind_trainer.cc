@@ -74,7 +74,7 @@ TrainerCallbacks Forwarding(const Callbacks& callbacks, Interruptible& control) 
     if (!control.Run([&] { return callbacks.on_epoch(EpochDict(summary)); })) throw StopHere();
   };
   // What stops it shows in the evaluation that follows, which leaves a checkpoint.
-  forwarding.adjusted = [&](const AdjustReport& report) {
+  forwarding.requantized = [&](const RequantizeReport& report) {
     if (!callbacks.on_requantized.is_none())
       control.Run([&] { return callbacks.on_requantized(RequantizeDict(report)); });
   };

@@ -24,9 +24,9 @@ py::dict FreezeDict(const FreezeReport& report) {
   return result;
 }
 
-py::dict RequantizeDict(const AdjustReport& report) {
+py::dict RequantizeDict(const RequantizeReport& report) {
   py::list tensors;
-  for (const AdjustedTensor& tensor : report.tensors) {
+  for (const RequantizedTensor& tensor : report.tensors) {
     py::dict entry;
     entry["name"] = tensor.name;
     entry["bits_before"] = tensor.bits_before;

@@ -15,7 +15,7 @@ namespace py = pybind11;
 py::dict FreezeDict(const FreezeReport& report);
 
 // {"tensors": [{"name", "bits_before", "bits"}, ...], "warnings": [...]}
-py::dict RequantizeDict(const AdjustReport& report);
+py::dict RequantizeDict(const RequantizeReport& report);
 
 // With the keys of a line of the log (models/train/log.h).
 py::dict EpochDict(const EpochSummary& summary);

@@ -51,8 +51,8 @@ BG_HD_INLINE V FixedForward(V x, const FixedElement<V>& p) {
   return p.keep * (p.scale * FixedCode(x, p));
 }
 
-// Returns grad_x and adds d y / d scale * grad to *sum (LSQ's rule, arXiv 1902.08153 eq. 3: round(v) - v inside, the code
-// where it is clipped, which may be within the straight-through range).
+// Returns grad_x and adds d y / d scale * grad to *sum (LSQ's rule, arXiv 1902.08153 eq. 3: round(v) - v inside, the
+// code where it is clipped, which may be within the straight-through range).
 template <class V>
 BG_HD_INLINE V FixedBackward(V x, V grad, const FixedElement<V>& p, V* sum) {
   const V g = grad * p.keep;
