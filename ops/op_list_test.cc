@@ -109,9 +109,9 @@ std::map<std::string, GradientCase> GradientCases(Context& context) {
         {image, RandomTensor(context, {2, 3}, 6), random({3}), random({3})}}},
       {"FoldedBatchNormOfResult",
        {[](Context& c, In x) {
-          return FoldedBatchNormOfResult(c, x[0], x[1], x[2], Zeros(c, {3}), Zeros(c, {3}), {0.1f, 0.25f});
+          return FoldedBatchNormOfResult(c, x[0], x[1], x[2], x[3], Zeros(c, {3}), Zeros(c, {3}), {0.1f, 0.25f});
         },
-        {image, RandomTensor(context, {3}, 3, 0.5f, 1), random({3})}}},
+        {image, RandomTensor(context, {3}, 3, 0.5f, 1), random({3}), RandomTensor(context, {3}, 4, 0.5f, 1)}}},
       {"SoftmaxCrossEntropy",
        {[](Context& c, In x) { return SoftmaxCrossEntropy(c, x[0], x[1]); }, {random({3, 5}), labels}}},
   };

@@ -288,9 +288,11 @@ BG_API bg_status bg_folded_batch_norm(bg_context* context, bg_tensor* x, bg_tens
 /** The same by mean and variance of x itself, of at least one row, the gain = gamma / sigma_run undone:
  * y = activation(sigma_run (x - mean) / sqrt(variance / gain^2 + epsilon) + beta). Moves the running statistics towards
  * mean / gain and variance / gain^2 (unbiased), in place. A channel whose gain is 0 gives beta, and keeps its own.
- * `params` may be NULL. */
+ * `gates`: by what the channels of x were multiplied (bg_bayesian_bits()), NULL for nothing; mean is that of x over its
+ * gate, variance over its square. A channel whose gate is below 1/16 keeps its running statistics, and is normalised by
+ * them. `params` may be NULL. */
 BG_API bg_status bg_folded_batch_norm_of_result(bg_context* context, bg_tensor* x, bg_tensor* gamma, bg_tensor* beta,
-                                                bg_tensor* running_mean, bg_tensor* running_variance,
+                                                bg_tensor* gates, bg_tensor* running_mean, bg_tensor* running_variance,
                                                 const bg_folded_norm_params* params, bg_tensor** y);
 /** Moves the running statistics, in place, by `momentum` (in [0, 1]) towards `statistics` [2, c], mean and biased
  * variance of `rows` values a channel, as bg_batch_norm() does. Cannot be walked back. */
@@ -469,7 +471,7 @@ BG_API bg_status bg_recipe_name(int32_t index, const char** name);
 BG_API bg_status bg_config_create_from_recipe(const char* name_or_path, bg_config** out);
 /** From the text format; `where` as in bg_graph_create_from_text(). */
 BG_API bg_status bg_config_create_from_text(const char* text, const char* where, bg_config** out);
-/** A network of the caller's own, everything else as it is by default. */
+/** The network of a graph, everything else as it is by default. */
 BG_API bg_status bg_config_create_from_graph(bg_graph* graph, bg_config** out);
 /** Frees the handle. */
 BG_API void bg_config_free(bg_config* config);
@@ -635,7 +637,7 @@ BG_API bg_status bg_model_write_float_weights(bg_model* model, const char* path)
 BG_API bg_status bg_model_config(bg_model* model, bg_config** out);
 /** Another configuration for the trainings to come: of the same network and quantizer. */
 BG_API bg_status bg_model_set_config(bg_model* model, bg_config* config);
-/** The network as data. */
+/** The network as data, as it runs: without the batch norms that freezing has folded into weights and biases. */
 BG_API bg_status bg_model_graph(bg_model* model, bg_graph** out);
 /** 1 if bit widths and channels are fixed, else 0. */
 BG_API bg_status bg_model_is_frozen(bg_model* model, int32_t* frozen);
@@ -664,8 +666,8 @@ BG_API bg_status bg_model_logits(bg_model* model, bg_tensor* images, bg_tensor**
 /** For loops of one's own: preprocessed images (float32) to logits; images and `context` are on the model's device.
  * With `train` the gates are drawn (noise is keyed by the configuration's seed and `step`), the ops record on
  * `context`, so that bg_backward() reaches the parameters, and *penalty is the regularizer to add to the loss, or NULL
- * if there is none. Without, it computes as frozen networks do, records nothing, and *penalty is NULL; `penalty` may be
- * NULL then. */
+ * if there is none; each such pass moves the running statistics of batch norms. Without, it computes as frozen networks
+ * do, records nothing, and *penalty is NULL; `penalty` may be NULL then. */
 BG_API bg_status bg_model_forward(bg_model* model, bg_context* context, bg_tensor* images, int32_t train, uint64_t step,
                                   bg_tensor** logits, bg_tensor** penalty);
 /** The number of parameters; freezing and requantizing replace them. */

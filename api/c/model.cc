@@ -141,9 +141,12 @@ bg_status bg_model_set_config(bg_model* model, bg_config* config) {
 bg_status bg_model_graph(bg_model* model, bg_graph** out) {
   return WithModel("bg_model_graph", model, [&](ModelCore& core) {
     Require("bg_model_graph", "out", out);
+    const bitgate::Graph& graph = core.model->network().graph();
     const auto& network = core.model->config().network();
-    *out = new bg_graph{std::make_shared<const bitgate::Graph>(core.model->network().graph()),
-                        network.leave_float().empty() ? network.zoo() : ""};  // the zoo's own, or not
+    // The zoo's own, unless precisions were changed or freezing has folded batch norms.
+    const bool of_zoo =
+        network.leave_float().empty() && graph.nodes().size() == core.model->network().source().nodes().size();
+    *out = new bg_graph{std::make_shared<const bitgate::Graph>(graph), of_zoo ? network.zoo() : ""};
   });
 }
 

@@ -238,18 +238,20 @@ bg_status bg_folded_batch_norm(bg_context* context, bg_tensor* x, bg_tensor* sta
 }
 
 bg_status bg_folded_batch_norm_of_result(bg_context* context, bg_tensor* x, bg_tensor* gamma, bg_tensor* beta,
-                                         bg_tensor* running_mean, bg_tensor* running_variance,
+                                         bg_tensor* gates, bg_tensor* running_mean, bg_tensor* running_variance,
                                          const bg_folded_norm_params* params, bg_tensor** y) {
   constexpr const char* kName = "bg_folded_batch_norm_of_result";
   return RunOp(kName, context,
                {{"x", x},
                 {"gamma", gamma},
                 {"beta", beta},
+                {"gates", gates, true},
                 {"running_mean", running_mean},
                 {"running_variance", running_variance}},
                y, [&](Context& context, const Tensors& operands) {
                  return bitgate::FoldedBatchNormOfResult(context, operands[0], operands[1], operands[2], operands[3],
-                                                         operands[4], bitgate::c::FoldedParams(kName, params));
+                                                         operands[4], operands[5],
+                                                         bitgate::c::FoldedParams(kName, params));
                });
 }
 

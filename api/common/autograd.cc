@@ -2,33 +2,18 @@
 
 #include <utility>
 
-#include "ops/elementwise/elementwise.h"
+#include "models/nn/full_gradient.h"
 #include "runtime/base/error.h"
 #include "runtime/kernel/accumulate.h"
 #include "runtime/tensor/copy.h"
 
 namespace bitgate::api {
-namespace {
-
-// [rows, ...]: factors[r] times row(r), and zeros past the factors.
-template <class Row>
-Tensor ScaledRows(Context& context, const Shape& shape, const std::vector<float>& factors, const Row& row) {
-  const Tensor rows = Zeros(context, shape);
-  for (size_t i = 0; i < factors.size(); ++i) {
-    const int64_t r = static_cast<int64_t>(i);
-    const Tensor place = SliceView(rows, 0, r, r + 1);
-    CopyInto(context, place, ReshapeView(Scale(context, row(r), factors[i]), place.shape()));
-  }
-  return rows;
-}
-
-}  // namespace
 
 Tensor Session::Operand(const VariablePtr& variable) {
   if (variable == nullptr) return Tensor();
   if (!recording_ || !variable->requires_grad) return variable->value;
   for (const Leaf& leaf : leaves_) {
-    if (leaf.variable == variable && !leaf.gain.defined()) return leaf.watched;
+    if (leaf.variable == variable && !leaf.rows) return leaf.watched;
   }
   leaves_.push_back({variable, variable->value});
   tape_.Watch(leaves_.back().watched);
@@ -46,7 +31,9 @@ void Session::WatchNetwork(Network& network, const std::vector<ParameterVariable
   network.Watch(tape_);
   for (size_t i = 0; i < parameters.size(); ++i) {
     Parameter& parameter = *network.parameters()[i];
-    if (parameter.declaration.learned) leaves_.push_back({parameters[i].variable, parameter.leaf(), parameter.gain});
+    if (!parameter.declaration.learned) continue;
+    leaves_.push_back({parameters[i].variable, parameter.leaf()});
+    if (parameter.gain.defined()) leaves_.back().rows = parameter;
   }
 }
 
@@ -60,13 +47,9 @@ Tensor Session::WithDecay(Network& network, const std::vector<ParameterVariable>
     tape_.Watch(leaves_.back().watched);
     const Tensor before = result;
     result = before.Detached();
-    const auto backward = [value = parameter.value.Detached(), decay = parameter.decay](
-                              Context& context, const Tensor& gradient, GradientSink& sink) {
+    const auto backward = [parameter](Context& context, const Tensor& gradient, GradientSink& sink) {
       sink.Set(0, gradient);
-      std::vector<float> factors = ToHost<float>(context, decay);
-      for (float& factor : factors) factor *= ToHost<float>(context, gradient).at(0);
-      sink.Set(1, ScaledRows(context, value.shape(), factors,
-                             [&](int64_t row) { return SliceView(value, 0, row, row + 1); }));
+      sink.Set(1, FullGradient(context, parameter, {}, gradient));
     };
     RecordOp(network.context(), {&before, &leaves_.back().watched}, result, backward);
   }
@@ -77,10 +60,7 @@ Tensor Session::WithDecay(Network& network, const std::vector<ParameterVariable>
 void Session::AddGradient(const Leaf& leaf, std::map<Variable*, Tensor>* sums) {
   Tensor gradient = tape_.Gradient(leaf.watched);
   if (!gradient.defined()) return;
-  if (leaf.gain.defined()) {
-    const std::vector<float> gain = ToHost<float>(context_, leaf.gain);
-    gradient = ScaledRows(context_, leaf.variable->value.shape(), gain, [&](int64_t) { return gradient; });
-  }
+  if (leaf.rows) gradient = FullGradient(context_, *leaf.rows, gradient, {});
   Tensor& sum = sums->emplace(leaf.variable.get(), leaf.variable->gradient).first->second;
   // What is handed out is nobody else's: the tape may have given one tensor to several leaves. And it is never added
   // into, for whoever holds it would see it change.

@@ -7,12 +7,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "api/common/devices.h"
 #include "api/common/exclusive.h"
 #include "models/nn/network.h"
+#include "models/quantized/parameter.h"
 #include "runtime/autograd/tape.h"
 #include "runtime/device/context.h"
 #include "runtime/tensor/tensor.h"
@@ -93,8 +95,8 @@ class Session {
  private:
   struct Leaf {
     VariablePtr variable;
-    Tensor watched;    // the value with the tape's id
-    Tensor gain = {};  // defined: `watched` is the row whose gradient, times the gain, is that of each row of the value
+    Tensor watched;                      // the value with the tape's id
+    std::optional<Parameter> rows = {};  // there: `watched` is its row
   };
 
   void ForgetIfUnreachable();

@@ -53,7 +53,7 @@ void FoldIntoValues(Row row, double gain, FrozenLayer* layer) {
 
 }  // namespace
 
-FrozenLayer FoldBatchNorm(const std::string& where, const FrozenLayer& layer, const BatchNormValues& norm) {
+FrozenLayer FoldNormIntoWeight(const std::string& where, const FrozenLayer& layer, const BatchNormValues& norm) {
   const auto channels = static_cast<size_t>(layer.shape.front());
   CheckNorm(where, channels, norm);
   CheckCodeRange(where, layer.weight);
@@ -77,7 +77,7 @@ FrozenLayer FoldBatchNorm(const std::string& where, const FrozenLayer& layer, co
   return folded;
 }
 
-FrozenNetwork FoldBatchNorms(const FrozenNetwork& network, const std::map<int, BatchNormValues>& norms) {
+FrozenNetwork FoldNormsIntoWeights(const FrozenNetwork& network, const std::map<int, BatchNormValues>& norms) {
   const Graph& graph = network.graph;
   FrozenNetwork folded{FoldBatchNorms(graph), {}, {}};
   for (const Node& node : folded.graph.nodes()) {
@@ -95,7 +95,7 @@ FrozenNetwork FoldBatchNorms(const FrozenNetwork& network, const std::map<int, B
     const std::string where = "frozen network '" + graph.name() + "': node '" + graph.node(norm_index).name + "'";
     const auto norm = norms.find(norm_index);
     if (norm == norms.end()) throw InvalidArgument(where, ": expected the values of a batch norm, got none");
-    folded.layers[node.index] = FoldBatchNorm(where, layer->second, norm->second);
+    folded.layers[node.index] = FoldNormIntoWeight(where, layer->second, norm->second);
   }
   return folded;
 }

@@ -27,11 +27,11 @@ struct BatchNormValues {
 //
 // Throws InvalidArgument beginning with `where` for vectors of other sizes than the layer's output channels, a variance
 // that with epsilon is not positive, and kInteger codes whose range is not symmetric.
-FrozenLayer FoldBatchNorm(const std::string& where, const FrozenLayer& layer, const BatchNormValues& norm);
+FrozenLayer FoldNormIntoWeight(const std::string& where, const FrozenLayer& layer, const BatchNormValues& norm);
 
 // The network without its batch norms, which `norms` gives by node index. A quantizer of a batch norm's output becomes
-// one of the layer's. Throws InvalidArgument for a batch norm that `norms` lacks, and what FoldBatchNorm throws.
-FrozenNetwork FoldBatchNorms(const FrozenNetwork& network, const std::map<int, BatchNormValues>& norms);
+// one of the layer's. Throws InvalidArgument for a batch norm that `norms` lacks, and what FoldNormIntoWeight throws.
+FrozenNetwork FoldNormsIntoWeights(const FrozenNetwork& network, const std::map<int, BatchNormValues>& norms);
 
 }  // namespace bitgate
 

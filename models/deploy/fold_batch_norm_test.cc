@@ -46,8 +46,8 @@ BatchNormValues Norm() {
   return norm;
 }
 
-TEST(FoldBatchNorm, CodesStayAndScalesTakeTheGain) {
-  const FrozenLayer folded = FoldBatchNorm("test", Layer(Encoding::kInteger), Norm());
+TEST(FoldNormIntoWeight, CodesStayAndScalesTakeTheGain) {
+  const FrozenLayer folded = FoldNormIntoWeight("test", Layer(Encoding::kInteger), Norm());
   EXPECT_THAT(folded.scales, ElementsAre(0.5f, 0.25f, 1.0f));
   EXPECT_THAT(folded.codes, ElementsAre(2, -4, -255, -8, 0, 0));  // negative gain; none
   EXPECT_THAT(folded.values, ElementsAre(1, -2, -63.75f, -2, 0, 0));
@@ -56,13 +56,13 @@ TEST(FoldBatchNorm, CodesStayAndScalesTakeTheGain) {
   EXPECT_EQ(folded.weight.qmax, 255);
 }
 
-TEST(FoldBatchNorm, LayerWithoutBiasGetsOne) {
+TEST(FoldNormIntoWeight, LayerWithoutBiasGetsOne) {
   FrozenLayer layer = Layer(Encoding::kInteger);
   layer.bias.clear();
-  EXPECT_THAT(FoldBatchNorm("test", layer, Norm()).bias, ElementsAre(0.25f - 3, 0.5f + 0.5f * 4, 0.75f));
+  EXPECT_THAT(FoldNormIntoWeight("test", layer, Norm()).bias, ElementsAre(0.25f - 3, 0.5f + 0.5f * 4, 0.75f));
 }
 
-TEST(FoldBatchNorm, RoundsOnce) {
+TEST(FoldNormIntoWeight, RoundsOnce) {
   FrozenLayer layer = Layer(Encoding::kInteger);
   layer.weight.scale = 0.1f;
   BatchNormValues norm = Norm();
@@ -70,26 +70,26 @@ TEST(FoldBatchNorm, RoundsOnce) {
   norm.running_variance[0] = 0.7f;
   norm.epsilon = 1e-5;
   const double gain = static_cast<double>(0.3f) / std::sqrt(static_cast<double>(0.7f) + 1e-5);
-  const FrozenLayer folded = FoldBatchNorm("test", layer, norm);
+  const FrozenLayer folded = FoldNormIntoWeight("test", layer, norm);
   EXPECT_EQ(folded.scales[0], static_cast<float>(static_cast<double>(0.1f) * gain));
   EXPECT_EQ(folded.values[1], folded.scales[0] * -4.0f);
   EXPECT_EQ(folded.bias[0], static_cast<float>(0.25 + (1.0 - 3.0) * gain));
 }
 
-TEST(FoldBatchNorm, ScaleThatVanishesIsAChannelOfZeros) {
+TEST(FoldNormIntoWeight, ScaleThatVanishesIsAChannelOfZeros) {
   BatchNormValues norm = Norm();
   norm.gamma[0] = 1e-45f;
   FrozenLayer layer = Layer(Encoding::kInteger);
   layer.weight.scale = 1e-3f;
-  const FrozenLayer folded = FoldBatchNorm("test", layer, norm);
+  const FrozenLayer folded = FoldNormIntoWeight("test", layer, norm);
   EXPECT_EQ(folded.scales[0], 1.0f);
   EXPECT_EQ(folded.codes[0], 0);
   EXPECT_EQ(folded.values[1], 0.0f);
 }
 
-TEST(FoldBatchNorm, OtherWeightsAreMultiplied) {
+TEST(FoldNormIntoWeight, OtherWeightsAreMultiplied) {
   for (const Encoding encoding : {Encoding::kFloat, Encoding::kClip}) {
-    const FrozenLayer folded = FoldBatchNorm("test", Layer(encoding), Norm());
+    const FrozenLayer folded = FoldNormIntoWeight("test", Layer(encoding), Norm());
     EXPECT_EQ(folded.weight.encoding, Encoding::kFloat);
     EXPECT_THAT(folded.scales, IsEmpty());
     EXPECT_THAT(folded.values, ElementsAre(1, -2, -63.75f, -2, 0, 0));
@@ -97,19 +97,19 @@ TEST(FoldBatchNorm, OtherWeightsAreMultiplied) {
   }
 }
 
-TEST(FoldBatchNorm, PrunedAndZeroLayersKeepTheirConstants) {
+TEST(FoldNormIntoWeight, PrunedAndZeroLayersKeepTheirConstants) {
   FrozenLayer layer = Layer(Encoding::kInteger);
   layer.weight.keep[0] = false;
   layer.codes[0] = layer.codes[1] = 0;
   layer.values[0] = layer.values[1] = 0;
-  const FrozenLayer pruned = FoldBatchNorm("test", layer, Norm());
+  const FrozenLayer pruned = FoldNormIntoWeight("test", layer, Norm());
   EXPECT_THAT(pruned.weight.keep, ElementsAre(false, true, true));
   EXPECT_EQ(pruned.values[0], 0.0f);
   EXPECT_EQ(pruned.bias[0], -1.75f);
 
   FrozenLayer zero = Layer(Encoding::kZero);
   zero.values.assign(6, 0.0f);
-  const FrozenLayer constant = FoldBatchNorm("test", zero, Norm());
+  const FrozenLayer constant = FoldNormIntoWeight("test", zero, Norm());
   EXPECT_EQ(constant.weight.encoding, Encoding::kZero);
   EXPECT_THAT(constant.scales, IsEmpty());
   EXPECT_THAT(constant.bias, ElementsAre(-1.75f, 1.5f, 0.75f));
@@ -117,7 +117,7 @@ TEST(FoldBatchNorm, PrunedAndZeroLayersKeepTheirConstants) {
 
 void ExpectInvalid(const FrozenLayer& layer, const BatchNormValues& norm, const std::string& text) {
   try {
-    FoldBatchNorm("node 'norm'", layer, norm);
+    FoldNormIntoWeight("node 'norm'", layer, norm);
     FAIL() << "expected: " << text;
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), absl::StatusCode::kInvalidArgument);
@@ -125,7 +125,7 @@ void ExpectInvalid(const FrozenLayer& layer, const BatchNormValues& norm, const 
   }
 }
 
-TEST(FoldBatchNorm, ValuesThatDoNotFitAreRefused) {
+TEST(FoldNormIntoWeight, ValuesThatDoNotFitAreRefused) {
   BatchNormValues norm = Norm();
   norm.gamma.pop_back();
   ExpectInvalid(Layer(Encoding::kFloat), norm, "gamma: expected 3 elements, got 2");
@@ -142,10 +142,10 @@ TEST(FoldBatchNorm, ValuesThatDoNotFitAreRefused) {
 
 // -- Networks -------------------------------------------------------------------------------------
 
-TEST(FoldBatchNorms, LayersAndQuantizersFollowTheirNames) {
+TEST(FoldNormsIntoWeights, LayersAndQuantizersFollowTheirNames) {
   const Graph graph = NormalizedResidualGraph().Build();
   const FrozenNetwork network = MakeTestNetwork(graph, {});
-  const FrozenNetwork folded = FoldBatchNorms(network, MakeTestNorms(graph, 3));
+  const FrozenNetwork folded = FoldNormsIntoWeights(network, MakeTestNorms(graph, 3));
   CheckFrozenNetwork(folded);
   EXPECT_EQ(folded.layers.size(), network.layers.size());
   EXPECT_EQ(folded.activations.size(), network.activations.size());
@@ -159,7 +159,7 @@ TEST(FoldBatchNorms, LayersAndQuantizersFollowTheirNames) {
   EXPECT_EQ(folded.layers.at(folded.graph.node("fc").index).scales.size(), 9u);
 }
 
-TEST(FoldBatchNorms, NetworksComputeTheSame) {
+TEST(FoldNormsIntoWeights, NetworksComputeTheSame) {
   const Graph graph = NormalizedResidualGraph().Build();
   int compared = 0;
   for (uint32_t seed = 1; seed <= 40; ++seed) {
@@ -170,7 +170,7 @@ TEST(FoldBatchNorms, NetworksComputeTheSame) {
     options.pruned = seed % 3 == 0 ? 0.3 : 0;
     const FrozenNetwork network = MakeTestNetwork(graph, options);
     const std::map<int, BatchNormValues> norms = MakeTestNorms(graph, seed);
-    const FrozenNetwork folded = FoldBatchNorms(network, norms);
+    const FrozenNetwork folded = FoldNormsIntoWeights(network, norms);
     TestRandom random(seed);
     std::vector<float> image(6 * 6 * 2);
     for (float& value : image) value = random.Uniform(0, 1);
@@ -183,12 +183,12 @@ TEST(FoldBatchNorms, NetworksComputeTheSame) {
   EXPECT_GT(compared, 20);
 }
 
-TEST(FoldBatchNorms, MissingNormIsRefused) {
+TEST(FoldNormsIntoWeights, MissingNormIsRefused) {
   const Graph graph = NormalizedResidualGraph().Build();
   std::map<int, BatchNormValues> norms = MakeTestNorms(graph, 3);
   norms.erase(graph.node("norm2").index);
   try {
-    FoldBatchNorms(MakeTestNetwork(graph, {}), norms);
+    FoldNormsIntoWeights(MakeTestNetwork(graph, {}), norms);
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), absl::StatusCode::kInvalidArgument);

@@ -267,7 +267,7 @@ TEST(RemovePrunedChannels, NetworksWithFoldedBatchNormsComputeTheSame) {
     options.sign_bit_apart = true;
     options.pruned = 0.4;
     options.zero_pruned_bias = true;
-    const FrozenNetwork network = FoldBatchNorms(MakeTestNetwork(graph, options), MakeTestNorms(graph, seed));
+    const FrozenNetwork network = FoldNormsIntoWeights(MakeTestNetwork(graph, options), MakeTestNorms(graph, seed));
     const FrozenNetwork small = RemovePrunedChannels(network, nullptr);
     smaller += Layer(small, "fc").shape[0] < 9;
     TestRandom random(seed);

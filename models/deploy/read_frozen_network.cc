@@ -65,7 +65,7 @@ FrozenNetwork ReadFrozenNetwork(Network& network) {
   for (auto& [node, layer] : frozen.layers) {
     if (layer.values.empty()) layer.values = ReadParameter(network, network.graph().node(node).name + "/weight");
   }
-  return norms.empty() ? frozen : FoldBatchNorms(frozen, norms);
+  return norms.empty() ? frozen : FoldNormsIntoWeights(frozen, norms);
 }
 
 }  // namespace bitgate

@@ -50,7 +50,7 @@ class Table {
       outputs.insert(outputs.end(), output.values.begin(), output.values.end());
       ++accepted;
     }
-    Write(name, norms.empty() ? network : FoldBatchNorms(network, norms), exact, inputs, outputs);
+    Write(name, norms.empty() ? network : FoldNormsIntoWeights(network, norms), exact, inputs, outputs);
   }
 
   void Write(const std::string& name, const FrozenNetwork& network, bool exact, const std::vector<float>& inputs,

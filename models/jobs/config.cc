@@ -201,7 +201,7 @@ void CheckRequantizing(const Config& config) {
   if (!MakeMethod(BuildGraph(config), config.quantizer())->requantizes()) return;
   throw InvalidArgument("training.requantize_every: expected 1 to the ", epochs,
                         " epochs of training with quantizer.method ", config.quantizer().method(),
-                        " (more would never re-quantize), got ", every);
+                        " (more would re-quantize at the end alone), got ", every);
 }
 
 AugmentationOptions MakeAugmentation(const AugmentationConfig& config) { return {config.pad(), config.flip()}; }

@@ -122,7 +122,7 @@ TEST(ConfigTest, RequantizingFitsIntoTheEpochs) {
   };
   const std::string kExpected =
       "training.requantize_every: expected 1 to the 30 epochs of training with "
-      "quantizer.method bsq (more would never re-quantize), got ";
+      "quantizer.method bsq (more would re-quantize at the end alone), got ";
   EXPECT_EQ(check("bsq", 30, ""), kExpected + "0");
   EXPECT_EQ(check("bsq", 30, "31"), kExpected + "31");
   EXPECT_THAT(check("bsq", 30, "-1"), HasSubstr("training.requantize_every: expected a whole number from 0"));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <utility>
 
 #include "models/data/open.h"
@@ -9,6 +10,7 @@
 #include "models/deploy/onnx_writer.h"
 #include "models/deploy/prune.h"
 #include "models/jobs/version.h"
+#include "models/quantized/method.h"
 #include "runtime/base/error.h"
 #include "runtime/base/file.h"
 #include "runtime/base/thread_pool.h"
@@ -23,22 +25,32 @@ std::unique_ptr<Context> OpenContext(const Machine& machine) {
 }
 
 // A damaged graph may ask for any amount of memory; the file's own tensors say how much it can need.
-void CheckParametersFit(const Checkpoint& checkpoint, const Graph& graph) {
-  double declared = 0;
+// Biases and batch norms are left out: they are fewer than the weights before them, and freezing folds them.
+void CheckParametersFit(const Checkpoint& checkpoint, const Graph& graph, const Method& method) {
+  double declared = 0, present = 0;
+  std::set<int> quantized;
+  for (const Site& site : method.sites()) {
+    if (site.role == Role::kWeight) quantized.insert(site.node);
+  }
+  for (const ParameterDeclaration& declaration : method.Declare()) {
+    declared += static_cast<double>(declaration.shape.size());
+  }
   for (const Node& node : graph.nodes()) {
-    for (const ParameterSpec& parameter : node.spec.parameters) {
-      if (node.kind->traits().is_normalization) continue;  // freezing may have folded it
-      double elements = 1;
-      for (int64_t dimension : parameter.shape) elements *= static_cast<double>(dimension);
-      declared += elements;
+    if (node.kind->traits().has_weight && quantized.count(node.index) == 0) {
+      declared += static_cast<double>(Shape(node.spec.parameters[0].shape).size());
     }
   }
-  double present = 0;
   for (const auto& [name, tensor] : checkpoint.network_tensors) present += static_cast<double>(tensor.size());
   if (declared > present) {
-    throw DataLoss(checkpoint.path, ": expected at least the ", declared, " parameters that its graph has, got ",
+    throw DataLoss(checkpoint.path, ": expected at least the ", declared, " values that its network has, got ",
                    present);
   }
+}
+
+// What the checkpoint's network begins with, which only has to hold the weights until a frozen one is loaded.
+std::unique_ptr<Method> MethodOf(const Checkpoint& checkpoint, const Graph& graph, const QuantizerConfig& quantizer) {
+  std::unique_ptr<Method> method = MakeMethod(graph, quantizer);  // for what it throws, in any case
+  return Network::IsFrozenState(checkpoint.network_state) ? MakeMethod(graph, FloatQuantizer()) : std::move(method);
 }
 
 // [n, ...image]
@@ -92,8 +104,9 @@ Model::Model(const Checkpoint& checkpoint, const Machine& machine)
       name_(checkpoint.path),
       context_(OpenContext(machine)) {
   const Graph graph = GraphOf(checkpoint);
-  CheckParametersFit(checkpoint, graph);
-  network_ = std::make_unique<Network>(*context_, graph, config_.quantizer(), config_.training().seed());
+  std::unique_ptr<Method> method = MethodOf(checkpoint, graph, config_.quantizer());
+  CheckParametersFit(checkpoint, graph, *method);
+  network_ = std::make_unique<Network>(*context_, graph, std::move(method), config_.training().seed());
   LoadNetwork(*network_, checkpoint);
 }
 

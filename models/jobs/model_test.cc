@@ -12,6 +12,7 @@
 namespace bitgate::jobs {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 Config TinyConfig() {
@@ -94,6 +95,50 @@ TEST_F(ModelTest, ACloneGoesItsOwnWay) {
   EXPECT_EQ(ReadIfThere(folder.File("twin.safetensors")), ReadIfThere(folder.File("model.safetensors")));
   twin->Freeze();
   EXPECT_FALSE(model.network().frozen());
+}
+
+Config BsqConfig() {
+  Config config = TinyConfig();
+  *config.mutable_network()->mutable_graph() = TestResidualGraph().proto();
+  *config.mutable_quantizer() = TestQuantizer("bsq");
+  return config;
+}
+
+int64_t PeakBytes(Model& model) { return model.context().pool()->statistics().peak_in_use_bytes; }
+
+// Planes are 16 tensors for each weight; a frozen network has none, and needs none to be opened.
+TEST_F(ModelTest, AFrozenFileIsOpenedWithoutPlanes) {
+  Model learning(BsqConfig(), {});
+  const int64_t bytes = PeakBytes(learning);
+  learning.Calibrate(RawImages(TestTrainData()));
+  learning.Freeze();
+  learning.Save(folder.File());
+  const std::unique_ptr<Model> opened = Model::Open(folder.File(), {});
+  EXPECT_LT(PeakBytes(*opened), bytes / 3);
+  EXPECT_TRUE(opened->network().frozen());
+  EXPECT_EQ(opened->network().source().ToText(), TestResidualGraph().ToText());
+  EXPECT_EQ(opened->network().graph().ToText(), learning.network().graph().ToText());
+  const Tensor images = RawImages(TestTestData());
+  EXPECT_EQ(ToHost<float>(opened->context(), opened->Logits(images)),
+            ToHost<float>(learning.context(), learning.Logits(images)));
+  opened->Save(folder.File("again.safetensors"));
+  EXPECT_EQ(ReadIfThere(folder.File("again.safetensors")), ReadIfThere(folder.File()));
+}
+
+// Plain weights that say to be planes ask for 16 times the memory.
+TEST_F(ModelTest, AFileHoldsAllThatItsNetworkAllocates) {
+  const std::string path = folder.File();
+  Model(BsqConfig(), {}).Save(path);
+  EXPECT_EQ(MessageOf([&] { Model::Open(path, {}); }), "");
+  model.Save(path);
+  Checkpoint checkpoint = ReadCheckpoint(path);
+  Config config = TinyConfig();
+  *config.mutable_quantizer() = TestQuantizer("bsq");
+  checkpoint.configuration = ToText(config);
+  WriteCheckpoint(path, checkpoint);
+  // 36 + 512 + 24 weights and 4 + 8 + 3 biases in 16 planes each, and 6 scales.
+  EXPECT_THAT(MessageOf([&] { Model::Open(path, {}); }),
+              AllOf(HasSubstr(path), HasSubstr("expected at least the 9398 values that its network has, got ")));
 }
 
 TEST_F(ModelTest, TrainingInPiecesWritesTheSameFiles) {

@@ -1,6 +1,7 @@
 #include <filesystem>
 
 #include "models/jobs/jobs.h"
+#include "models/quantized/method.h"
 #include "runtime/base/error.h"
 #include "runtime/base/file.h"
 
@@ -22,6 +23,17 @@ void CheckDistinct(const std::string& input, const std::string& output) {
   }
 }
 
+// Whether both name the same file, which need not be there yet.
+bool IsSamePath(const std::string& first, const std::string& second) {
+  const auto normalised = [](const std::string& path) {
+    std::error_code error;
+    const std::filesystem::path absolute = std::filesystem::absolute(path, error);
+    const std::filesystem::path canonical = std::filesystem::weakly_canonical(absolute, error);
+    return error ? absolute : canonical;  // for writing to say what is wrong with it
+  };
+  return normalised(first) == normalised(second);
+}
+
 // Begins a model with the float weights of a file.
 void LoadWeights(Model& model, const TrainOptions& options) {
   CheckDistinct(options.weights, options.output);
@@ -39,8 +51,7 @@ std::unique_ptr<Model> ModelOf(const EvaluateOptions& options, std::vector<Loade
   }
   if (of_checkpoint) return Model::Open(options.checkpoint, options.machine);
   Config config = *options.config;
-  config.clear_quantizer();
-  config.mutable_quantizer()->set_method("float");
+  *config.mutable_quantizer() = FloatQuantizer();
   auto model = std::make_unique<Model>(config, options.machine);
   *loaded = LoadFloatWeights(model->network(), options.weights);
   return model;
@@ -109,13 +120,16 @@ ExportResult Export(const ExportOptions& options) {
   if (options.onnx.empty() && options.weights.empty()) {
     throw InvalidArgument("export: expected a path for ONNX or for float weights, got none");
   }
-  if (options.onnx == options.weights) {
+  const bool both = !options.onnx.empty() && !options.weights.empty();
+  if (both && IsSamePath(options.onnx, options.weights)) {
     throw InvalidArgument("export: expected two files for ONNX and float weights, got ", options.onnx, " for both");
   }
   const std::unique_ptr<Model> model = Model::Open(options.checkpoint, options.machine);
   if (!options.onnx.empty()) model->RequireFrozen("export");
   CheckDistinct(options.checkpoint, options.onnx);
   CheckDistinct(options.checkpoint, options.weights);
+  if (!options.onnx.empty()) CheckWritable(options.onnx);
+  if (!options.weights.empty()) CheckWritable(options.weights);
   if (!options.weights.empty()) WriteFloatWeights(model->network(), options.weights);
   if (!options.onnx.empty()) return model->ExportOnnx(options.onnx);
   ExportResult result;

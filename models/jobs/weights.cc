@@ -34,8 +34,12 @@ Dims FlattenedImage(const Graph& graph, int tensor) {
     const bool reordered = input[0] * input[1] > 1 && input[2] > 1;
     return reordered && ElementCount(node.name, input) == graph.shape(tensor)[0] ? input : Dims();
   }
-  const Dims image = FlattenedImage(graph, node.inputs[0]);  // of a sum
-  for (int input : node.inputs) {
+  const Dims image = FlattenedImage(graph, node.inputs[0]);
+  if (!image.empty() && graph.shape(node.inputs[0]) != graph.shape(tensor)) {
+    throw InvalidArgument("float weights: expected an image made flat to keep its ", graph.shape(node.inputs[0])[0],
+                          " features, got node ", node.name, " that makes ", graph.shape(tensor)[0], " of them");
+  }
+  for (int input : node.inputs) {  // of a sum
     if (FlattenedImage(graph, input) == image) continue;
     throw InvalidArgument("float weights: expected sums of features in the same order, got node ", node.name,
                           " that adds an image made flat to other features");
@@ -214,12 +218,13 @@ std::vector<std::vector<float>> ReadValues(const std::string& path, const Stored
 std::vector<LoadedWeight> Take(Network& network, const std::string& path, const StoredTensors& tensors) {
   const std::vector<Layout> layouts = LayoutsOf(network.graph());
   CheckTensors(path, tensors, network.graph().name(), layouts);
-  const std::vector<std::vector<float>> values = ReadValues(path, tensors, layouts);
-  // Backwards: a weight is initialised with the batch norm behind it.
-  for (size_t i = layouts.size(); i-- > 0;) {
-    network.SetFloat(layouts[i].node, layouts[i].suffix,
-                     FromHost(network.context(), values[i], Shape(layouts[i].shape)));
+  const std::vector<std::vector<float>> read = ReadValues(path, tensors, layouts);
+  std::vector<Tensor> values;  // all of them before the first is set, for they may not fit the device
+  for (size_t i = 0; i < layouts.size(); ++i) {
+    values.push_back(FromHost(network.context(), read[i], Shape(layouts[i].shape)));
   }
+  // Backwards: a weight is initialised with the batch norm behind it.
+  for (size_t i = layouts.size(); i-- > 0;) network.SetFloat(layouts[i].node, layouts[i].suffix, values[i]);
   std::vector<LoadedWeight> loaded;
   for (const Layout& layout : layouts) {
     const Stored& tensor = tensors.at(layout.tensor);

@@ -40,7 +40,7 @@ std::string FormatTable(const std::vector<LoadedWeight>& loaded);
 // parameter wants, or that has another shape or dtype than F32; DataLoss listing those with values that are not finite,
 // and variances below 0; FailedPrecondition for a frozen network and for a frozen checkpoint; what
 // SafetensorsFile::Open and, for a checkpoint, Model::Open throw; and InvalidArgument for a graph that adds an image
-// made flat to something else, whose order of features is nobody's.
+// made flat to something else, or pads it with channels, so that the order of its features is nobody's.
 std::vector<LoadedWeight> LoadFloatWeights(Network& network, const std::string& path);
 
 // Writes the file that LoadFloatWeights reads back to the same bits: weights before quantization, also of a frozen

@@ -447,6 +447,30 @@ TEST_F(WeightsTest, VariancesAreNotNegative) {
   EXPECT_EQ(refused(), kExpected + "not finite: bn.bias; variances below 0: bn.running_var");
 }
 
+// Whose channels the zeros stand between, nobody's file tells.
+TEST_F(WeightsTest, ChannelsAddedToAFlattenedImage) {
+  const auto reorder_of = [&](bool weight_between) -> std::string {
+    GraphBuilder b("padded");
+    std::string x = b.Input({2, 2, 3});
+    x = b.Node("flat", "flatten", {x});
+    if (weight_between) x = b.Node("fc0", "linear", {x}, {{"channels", 12}});
+    x = b.Node("pad", "pad_channels", {x}, {{"channels", 14}});
+    x = b.Node("relu", "relu", {x});
+    b.Node("fc", "linear", {x}, {{"channels", 2}});
+    Network network(context_, b.Build(), Quantizer("float"), 1);
+    try {
+      WriteFloatWeights(network, path_);
+      return LoadFloatWeights(network, path_)[2].reorder;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), absl::StatusCode::kInvalidArgument);
+      return error.what();
+    }
+  };
+  EXPECT_EQ(reorder_of(true), "");
+  EXPECT_EQ(reorder_of(false),
+            "float weights: expected an image made flat to keep its 12 features, got node pad that makes 14 of them");
+}
+
 // Where the orders of features agree, or cannot be told from each other, nothing moves.
 TEST_F(WeightsTest, SumsBehindAFlattenedImage) {
   const auto reorder_of = [&](bool flatten_both) -> std::string {

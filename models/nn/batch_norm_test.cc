@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <map>
 
 #include "models/graph/builder.h"
 #include "models/nn/network.h"
@@ -189,6 +191,111 @@ TEST(BatchNorm, DetachedStatisticsChangeTheGradientOnly) {
   EXPECT_LT(LargestDifference(gradients[0], expected), 0.05 * scale);
   EXPECT_GT(LargestDifference(gradients[1], expected), 0.2 * scale);
   EXPECT_LT(LargestDifference(gradients[2], expected), 0.05 * scale);
+}
+
+constexpr float kHalfOpen = 0;  // phi of a gate that is 0.5, and open where gates are thresholded
+
+// phi of the channels of a layer, or of them all.
+void SetChannelGates(Network& network, const std::string& of, const std::vector<float>& phi) {
+  int64_t set = 0;
+  for (const auto& [name, tensor] : network.StateTensors()) {
+    if (name.find(of + "/weight/channel_gates") == std::string::npos) continue;
+    std::vector<float> values(tensor.size());
+    for (size_t i = 0; i < values.size(); ++i) values[i] = phi[i % phi.size()];
+    CopyInto(network.context(), tensor, FromHost(network.context(), values, tensor.shape()));
+    ++set;
+  }
+  EXPECT_GT(set, 0) << of;
+}
+
+// The gradient of each layer's channel gates, layer by layer.
+std::map<std::string, std::vector<float>> ChannelGateGradients(Network& network, const Tensor& images) {
+  const std::vector<float> all = GradientOf(network, "gates", images);
+  std::map<std::string, std::vector<float>> gradients;
+  for (const ParameterPart& part : network.parameter("gates").declaration.parts) {
+    if (part.name.find("/channel_gates") == std::string::npos) continue;
+    gradients[part.name] = {all.begin() + part.offset, all.begin() + part.offset + part.shape.size()};
+  }
+  return gradients;
+}
+
+double Largest(const std::vector<float>& values) {
+  return LargestDifference(values, std::vector<float>(values.size(), 0.0f));
+}
+
+// Normalising by the statistics of the quantized layer must not undo what its gates do. Those of layers behind are
+// differentiated as the float layers' are: by detached ones the gradient is the same in the last of them alone.
+TEST(BatchNorm, ChannelGatesHaveAGradientFromTheTask) {
+  testing::TestContext context;
+  const Tensor images = Images(context, 16);
+  std::vector<std::map<std::string, std::vector<float>>> gradients;
+  for (const auto statistics : {QuantizerConfig::FLOAT, QuantizerConfig::DETACHED, QuantizerConfig::QUANTIZED}) {
+    Network network(context, SmallGraph(), Quantizer("bayesian_bits", statistics), 5);
+    network.Forward(images, Mode::kTrain);
+    SetNorms(network);
+    WidenRanges(network, "");
+    SetChannelGates(network, "", {kHalfOpen, 0.3f, -0.3f});
+    gradients.push_back(ChannelGateGradients(network, images));
+  }
+  EXPECT_EQ(gradients[0].size(), 4u);  // all but the last layer's
+  for (const auto& [name, expected] : gradients[0]) {
+    EXPECT_GT(Largest(expected), 0.01) << name;
+    EXPECT_LT(LargestDifference(gradients[2][name], expected), 0.05 * Largest(expected)) << name;
+  }
+  const std::string last = "fc1/weight/channel_gates";
+  EXPECT_LT(LargestDifference(gradients[2][last], gradients[1][last]), 0.05 * Largest(gradients[1][last]));
+}
+
+// Statistics that have been learned before a gate closes are what it is evaluated with, and frozen.
+TEST(BatchNorm, RunningStatisticsAreThoseOfTheLayerWithoutGates) {
+  testing::TestContext context;
+  const Tensor images = Images(context, 16), others = Images(context, 8, /*seed=*/2);
+  std::vector<std::vector<float>> logits, means, variances;
+  for (const auto statistics : {QuantizerConfig::DETACHED, QuantizerConfig::QUANTIZED}) {
+    Network network(context, SmallGraph(), Quantizer("bayesian_bits", statistics), 5);
+    network.Forward(images, Mode::kTrain);
+    SetNorms(network);
+    WidenRanges(network, "");
+    const auto train = [&] {
+      for (int i = 0; i < 40; ++i) network.Forward(images, Mode::kTrain);
+    };
+    SetChannelGates(network, "", {kHalfOpen, 6});
+    train();
+    for (const char* layer : {"conv1", "fc1"}) {  // fc1 sees what conv1 does
+      SetChannelGates(network, layer, {kHalfOpen, 6, -6, 6});
+      train();
+    }
+    logits.push_back(Logits(network, others));
+    means.push_back(ToHost<float>(context, network.parameter("conv1_norm/running_mean").value));
+    variances.push_back(ToHost<float>(context, network.parameter("conv1_norm/running_variance").value));
+  }
+  EXPECT_LT(LargestDifference(logits[1], logits[0]), 0.03 * Largest(logits[0]));
+  EXPECT_LT(LargestDifference(means[1], means[0]), 0.03 * Largest(means[0]));
+  EXPECT_LT(LargestDifference(variances[1], variances[0]), 0.03 * Largest(variances[0]));
+}
+
+// A step whose loss is not finite must leave a network that goes on.
+TEST(BatchNorm, ImagesThatAreNotFiniteLeaveRunningStatisticsFinite) {
+  testing::TestContext context;
+  std::vector<float> values = ToHost<float>(context, Images(context, 8));
+  values[5] = std::numeric_limits<float>::infinity();
+  const Tensor images = Images(context, 8), bad = FromHost(context, values, images.shape());
+  std::vector<QuantizerConfig> quantizers = {Quantizer("float")};
+  for (const auto statistics : {QuantizerConfig::FLOAT, QuantizerConfig::DETACHED, QuantizerConfig::QUANTIZED}) {
+    quantizers.push_back(Quantizer("bayesian_bits", statistics));
+  }
+  for (const QuantizerConfig& quantizer : quantizers) {
+    Network network(context, SmallGraph(), quantizer, 5);
+    network.Forward(images, Mode::kTrain);
+    network.Forward(bad, Mode::kTrain);
+    for (const char* name : {"conv1_norm/running_mean", "conv1_norm/running_variance", "conv3_norm/running_mean",
+                             "fc1_norm/running_variance"}) {
+      for (const float value : ToHost<float>(context, network.parameter(name).value)) {
+        EXPECT_TRUE(std::isfinite(value)) << name << " " << quantizer.ShortDebugString();
+      }
+    }
+    for (const float value : Logits(network, images)) EXPECT_TRUE(std::isfinite(value));
+  }
 }
 
 TEST(BatchNorm, FreezingFoldsIt) {

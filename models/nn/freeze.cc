@@ -135,6 +135,11 @@ std::string Network::SaveState() const {
   return state.dump();
 }
 
+bool Network::IsFrozenState(const std::string& text) {
+  const auto state = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  return state.is_object() && state.contains("frozen") && state.at("frozen") == true;
+}
+
 // Throws DataLoss at the first value that training could not have left in a parameter.
 void Network::CheckValues(const std::map<std::string, Tensor>& given) const {
   for (const Parameter* parameter : parameter_list_) {

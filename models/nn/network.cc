@@ -250,7 +250,8 @@ Tensor Network::RunStep(int index, Mode mode, const Prepared& prepared, std::vec
   } else if (!step.norm) {
     y = step.forward->run(call);
   } else {
-    y = step.norm->folds ? RunFolded(step, mode, std::move(call)) : RunNormalised(step, mode, std::move(call));
+    y = step.norm->folds ? RunFolded(step, mode, prepared, std::move(call))
+                         : RunNormalised(step, mode, std::move(call));
   }
   return step.output_site < 0 ? y : method_->Activation(context_, prepared, step.output_site, y);
 }
@@ -265,7 +266,7 @@ Tensor Network::RunNormalised(const Step& step, Mode mode, LayerCall call) {
 }
 
 // The weight has the gain in it already: what is left is a shift, and in training the batch's statistics.
-Tensor Network::RunFolded(const Step& step, Mode mode, LayerCall call) {
+Tensor Network::RunFolded(const Step& step, Mode mode, const Prepared& prepared, LayerCall call) {
   const Norm& norm = *step.norm;
   if (mode != Mode::kTrain) {
     call.bias = ShiftOf(norm);
@@ -277,7 +278,9 @@ Tensor Network::RunFolded(const Step& step, Mode mode, LayerCall call) {
   const Tensor &mean = norm.running_mean->value, &variance = norm.running_variance->value;
   const NormFolding folding = method_->norm_folding();
   if (folding == NormFolding::kQuantizedStatistics) {
-    return FoldedBatchNormOfResult(context_, y, gamma, beta, mean, variance, {norm.momentum, norm.epsilon, activation});
+    const Tensor gates = method_->ChannelGates(context_, prepared, step.weight_site);
+    return FoldedBatchNormOfResult(context_, y, gamma, beta, gates, mean, variance,
+                                   {norm.momentum, norm.epsilon, activation});
   }
   call.weight = method_->FloatWeight(context_, step.weight_site);
   if (folding == NormFolding::kDetachedStatistics) {

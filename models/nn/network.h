@@ -93,6 +93,8 @@ class Network {
   // For files. Tensors: every parameter part by name, sharing storage. State: what else is needed, as text.
   std::map<std::string, Tensor> StateTensors();
   std::string SaveState() const;
+  // Whether SaveState gave it of a frozen network. Load needs none but the float method then: it replaces the method.
+  static bool IsFrozenState(const std::string& state);
   // Restores what StateTensors and SaveState gave, also of a frozen network; tensors may be in host memory or on the
   // network's device. Throws FailedPrecondition naming the first
   // tensor that is missing, superfluous or of another shape, DataLoss for a malformed state or a value that is not
@@ -148,7 +150,7 @@ class Network {
   void MaskPaddedConstants(std::vector<std::string>* notes);
   Tensor RunStep(int index, Mode mode, const Prepared& prepared, std::vector<Tensor>& values);
   Tensor RunNormalised(const Step& step, Mode mode, LayerCall call);
-  Tensor RunFolded(const Step& step, Mode mode, LayerCall call);
+  Tensor RunFolded(const Step& step, Mode mode, const Prepared& prepared, LayerCall call);
   Parameter* FindParameter(const std::string& name);
 
   Context& context_;

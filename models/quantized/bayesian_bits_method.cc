@@ -105,8 +105,13 @@ Tensor BayesianBitsMethod::Quantize(Context& context, const Prepared& prepared, 
   const int64_t begin = value_offsets_[site], channels = layout_->sites[site].channels;
   const Tensor range = Slice(context, ranges_->value, site, site + 1);
   const Tensor levels = Slice(context, values, begin + channels, begin + channels + 4);
-  const Tensor channel_gates = channels > 0 ? Slice(context, values, begin, begin + channels) : Tensor();
-  return BayesianBits(context, x, range, levels, channel_gates, flags_[site].is_signed);
+  return BayesianBits(context, x, range, levels, ChannelGates(context, prepared, site), flags_[site].is_signed);
+}
+
+Tensor BayesianBitsMethod::ChannelGates(Context& context, const Prepared& prepared, int site) {
+  const int64_t begin = value_offsets_[site], channels = layout_->sites[site].channels;
+  if (channels == 0) return {};
+  return Slice(context, static_cast<const PreparedGates&>(prepared).values, begin, begin + channels);
 }
 
 Tensor BayesianBitsMethod::Weight(Context& context, const Prepared& prepared, int site, const Tensor& gain) {

@@ -27,6 +27,7 @@ class BayesianBitsMethod : public Method {
   // One for each element of "gates", in its order.
   int64_t noise_size() const override { return layout_->parameters; }
   Tensor Weight(Context& context, const Prepared& prepared, int site, const Tensor& gain) override;
+  Tensor ChannelGates(Context& context, const Prepared& prepared, int site) override;
   Tensor Activation(Context& context, const Prepared& prepared, int site, const Tensor& x) override;
   bool AbsorbsRelu(int site) const override { return sites()[site].nonnegative; }
   Tensor Penalty(Context& context) override;

@@ -1,6 +1,7 @@
 #include "models/quantized/bsq_method.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "models/quantized/declare.h"
@@ -144,6 +145,7 @@ void BsqMethod::BiasFromFloat(Context& context, int site, const Tensor& bias) {
 }
 
 std::unique_ptr<Prepared> BsqMethod::Begin(Context&, Mode mode, const StepKey&, const Tensor&) {
+  if (mode == Mode::kTrain) BeginCalibration();  // what was noted is that of other weights
   return std::make_unique<PreparedMode>(mode);
 }
 
@@ -166,11 +168,14 @@ Tensor BsqMethod::Weight(Context& context, const Prepared&, int site, const Tens
 
 Tensor BsqMethod::Bias(Context& context, const Prepared&, int site) { return Quantize(context, bias_of_[site]); }
 
-// The scale is the batch's largest value, as published, until freezing fixes it.
+// The scale is the batch's largest value, as published, until calibrating fixes it.
 Tensor BsqMethod::Activation(Context& context, const Prepared& prepared, int site, const Tensor& x) {
   if (!quantizes_[site]) return x;
-  const Tensor clip = Clip(context, site), largest = BsqLargest(context, x, clip);
-  if (static_cast<const PreparedMode&>(prepared).mode == Mode::kCalibrate) {
+  const Mode mode = static_cast<const PreparedMode&>(prepared).mode;
+  const Tensor clip = Clip(context, site);
+  const bool noted = mode == Mode::kEvaluate && largest_[site].has_value();
+  const Tensor largest = noted ? FromHost<float>(context, {*largest_[site]}, {1}) : BsqLargest(context, x, clip);
+  if (mode == Mode::kCalibrate) {
     largest_[site] = std::max(largest_[site].value_or(0), ToHost<float>(context, largest).at(0));
   }
   return BsqActivation(context, x, clip, largest, config_.activation_bits());
@@ -193,6 +198,7 @@ bool BsqMethod::IsZero(Context& context, int tensor) const {
 }
 
 RequantizeReport BsqMethod::Requantize(Context& context) {
+  BeginCalibration();
   RequantizeReport report;
   std::vector<std::string> zero;
   bool some_weight_left = false;
@@ -226,6 +232,7 @@ std::vector<SiteState> BsqMethod::States(Context& context) {
     }
     const bool is_zero = IsZero(context, weight_of_[i]);
     states[i].bits = is_zero ? 0 : tensors_[weight_of_[i]].bits;
+    states[i].sign_apart = !is_zero;
     states[i].kept_channels = is_zero ? 0 : sites()[i].channels;
   }
   return states;
@@ -271,16 +278,8 @@ Fixed BsqMethod::Freeze(Context& context, int site) {
 }
 
 Tensor BsqMethod::FloatWeight(Context& context, int site) {
-  const BsqLayer layer = Layer(weight_of_[site]);
-  const std::vector<float> planes = ToHost<float>(context, layer.planes);
-  const float step = ToHost<float>(context, layer.scale).at(0) / BsqLevels(layer.bits);
-  const int64_t elements = layer.planes.size() / kRows;
-  std::vector<float> weight(static_cast<size_t>(elements));
-  for (int64_t i = 0; i < elements; ++i) {
-    const auto plane = [&](int row) { return planes[static_cast<size_t>(row * elements + i)]; };
-    weight[static_cast<size_t>(i)] = step * BsqPlaneSum<float>(layer.bits, plane, [](float value) { return value; });
-  }
-  return FromHost(context, weight, tensors_[weight_of_[site]].shape);
+  const int tensor = weight_of_[site];
+  return ReshapeView(BsqFloat(context, Layer(tensor)), tensors_[tensor].shape);
 }
 
 std::string BsqMethod::SaveState() const {
@@ -314,7 +313,8 @@ void BsqMethod::LoadState(const std::string& text) {
     const auto largest = state["largest"].find(sites()[i].name);
     largest_[i].reset();
     if (largest == state["largest"].end()) continue;
-    if (!largest->is_number() || !(largest->get<float>() >= 0)) fail("a largest value of " + sites()[i].name);
+    if (!largest->is_number() || !(largest->get<float>() >= 0) || !std::isfinite(largest->get<float>()))
+      fail("a largest value of " + sites()[i].name);
     largest_[i] = largest->get<float>();
   }
 }

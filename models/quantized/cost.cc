@@ -48,6 +48,11 @@ class Decisions {
 
   bool HasWeightSite(int layer) const { return weights_.count(layer) > 0; }
   int WeightBits(int layer) const { return BitsOrFloat(weights_, layer); }
+  // Of a weight as it is stored.
+  int StoredBits(int layer) const {
+    const auto found = weights_.find(layer);
+    return WeightBits(layer) + (found != weights_.end() && found->second.sign_apart ? 1 : 0);
+  }
   int OutputBits(int layer) const { return layer == kNetworkInput ? kInputBits : BitsOrFloat(outputs_, layer); }
 
   Channels OutputChannels(int layer) const {
@@ -97,7 +102,7 @@ LayerCost CostOfLayer(const Graph& graph, const Node& node, const Decisions& dec
   cost.kept_input_channels = in.kept;
   cost.macs = static_cast<double>(node.spec.macs);
   cost.bops = cost.macs * cost.weight_bits * cost.input_bits * Fraction(out) * Fraction(in);
-  cost.bytes = WeightBytes(node.spec.parameters[0].fan_in, cost.weight_bits, out, in);
+  cost.bytes = WeightBytes(node.spec.parameters[0].fan_in, decisions.StoredBits(node.index), out, in);
   if (HasBias(graph, node)) cost.bytes += 4 * out.kept;
   return cost;
 }

@@ -30,6 +30,7 @@ inline constexpr int kFloatBits = 32;
 struct SiteState {
   int bits = kFloatBits;      // weights: 0..32, 0 prunes the whole layer; activations: 1..32
   int64_t kept_channels = 0;  // weights: output channels that are not pruned; activations: not read
+  bool sign_apart = false;    // weights: the bits are those of magnitudes, and storing a code takes one more
 };
 // By Site::name, exactly one for each of QuantizationSites(graph).
 using SiteStates = std::map<std::string, SiteState>;
@@ -46,8 +47,8 @@ struct LayerCost {
   int64_t input_channels, kept_input_channels;  // of the layer that produces the input
   double macs;                                  // per image, of the whole layer
   double bops;                                  // per image
-  // Kept weights * bits / 8, rounded up, and 4 for each kept channel where there is a bias; weights of removed input
-  // channels are gone too.
+  // Kept weights * bits (one more where the sign is apart) / 8, rounded up, and 4 for each kept channel where there is
+  // a bias; weights of removed input channels are gone too.
   int64_t bytes;
 };
 

@@ -1,5 +1,6 @@
 #include "models/quantized/fixed.h"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "runtime/base/error.h"
@@ -36,7 +37,11 @@ Fixed FixedFromJson(const nlohmann::json& json, const std::string& where) {
     fixed.high = json.at("high").get<float>();
     fixed.range = json.at("range").get<float>();
     fixed.keep = json.at("keep").get<std::vector<bool>>();
-    if (fixed.bits >= 0 && fixed.bits <= 32 && fixed.qmin <= fixed.qmax) return fixed;
+    constexpr int32_t kFarthestCode = 65535;
+    bool sound = fixed.bits >= 0 && fixed.bits <= 32 && fixed.qmin <= fixed.qmax && fixed.qmin >= -kFarthestCode &&
+                 fixed.qmax <= kFarthestCode;
+    for (const float length : {fixed.scale, fixed.low, fixed.high, fixed.range}) sound = sound && std::isfinite(length);
+    if (sound) return fixed;
   } catch (const std::exception&) {
   }
   throw DataLoss("quantizer state: expected a frozen quantizer for ", where, ", got something else");

@@ -97,6 +97,8 @@ std::vector<SiteState> FixedMethod::States(Context&) {
   for (const Fixed& fixed : fixed_) {
     SiteState state;
     state.bits = fixed.bits;
+    state.sign_apart = fixed.encoding == Encoding::kInteger && fixed.qmin < 0 && fixed.qmax >> fixed.bits == 0 &&
+                       fixed.qmax >> (fixed.bits - 1) != 0;
     state.kept_channels = std::count(fixed.keep.begin(), fixed.keep.end(), true);
     states.push_back(state);
   }

@@ -12,6 +12,8 @@
 namespace bitgate {
 namespace {
 
+constexpr char kFloat[] = "float";
+
 using Make = std::function<std::unique_ptr<Method>(const Graph&, const QuantizerConfig&)>;
 
 void CheckBayesianBits(const QuantizerConfig& config) {
@@ -53,8 +55,8 @@ const std::map<std::string, Make>& Methods() {
          CheckBsq(config);
          return std::make_unique<BsqMethod>(graph, config);
        }},
-      {"float", [](const Graph& graph,
-                   const QuantizerConfig&) { return std::make_unique<FloatMethod>(QuantizationSites(graph)); }},
+      {kFloat, [](const Graph& graph,
+                  const QuantizerConfig&) { return std::make_unique<FloatMethod>(QuantizationSites(graph)); }},
   };
   return methods;
 }
@@ -67,6 +69,12 @@ std::unique_ptr<Method> MakeMethod(const Graph& graph, const QuantizerConfig& co
   std::string names;
   for (const auto& [name, make] : Methods()) names += (names.empty() ? "" : ", ") + name;
   throw InvalidArgument("quantizer.method: expected one of ", names, ", got \"", config.method(), "\"");
+}
+
+QuantizerConfig FloatQuantizer() {
+  QuantizerConfig config;
+  config.set_method(kFloat);
+  return config;
 }
 
 }  // namespace bitgate

@@ -88,7 +88,11 @@ class Method {
   // The quantized twin of a weight, of the weight times `gain` ([channels]) where that is defined: only if the method
   // folds norms.
   virtual Tensor Weight(Context& context, const Prepared& prepared, int site, const Tensor& gain) = 0;
+  // By what Weight multiplies the channels of a weight that is quantized: [channels], recorded; undefined for nothing.
+  // Where a method folds norms by kQuantizedStatistics these are not to be undone.
+  virtual Tensor ChannelGates(Context&, const Prepared&, int) { return {}; }
   // A method may take over the bias of a weight site's layer as well: its initial value, and its quantized twin.
+  // Freezing makes of it a bias in float.
   virtual bool OwnsBias(int) const { return false; }
   virtual void BiasFromFloat(Context&, int, const Tensor&) {}
   virtual Tensor Bias(Context&, const Prepared&, int) { return {}; }
@@ -137,6 +141,9 @@ std::unique_ptr<Method> MakeFixedMethod(std::vector<Site> sites, const std::stri
 // The method that `config` names, for all quantization sites of `graph`. Throws InvalidArgument listing the known
 // names, or naming the setting that is out of range.
 std::unique_ptr<Method> MakeMethod(const Graph& graph, const QuantizerConfig& config);
+
+// That of the method without quantization.
+QuantizerConfig FloatQuantizer();
 
 }  // namespace bitgate
 

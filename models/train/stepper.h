@@ -25,7 +25,8 @@ class Stepper {
   // images: as in StepInputs; labels: int32 [n], there or in host memory; n at least 1. Returns when the step is done.
   // Throws InvalidArgument for shapes, labels or a factor that do not fit, and FailedPrecondition for a loss that is
   // not finite (as it is for labels out of range that lie on a GPU): parameters are then as before the step, but for
-  // ranges that the first batch of all decides.
+  // ranges that the first batch of all decides and running statistics of batch norms, which may have moved and are
+  // finite.
   StepResult Step(const Tensor& images, const Tensor& labels, double learning_rate_factor = 1);
 
   int64_t steps() const { return steps_; }  // taken

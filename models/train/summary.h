@@ -43,7 +43,8 @@ struct EpochSummary {
   double test_loss, test_accuracy;                      // at its end, as frozen networks compute
   double penalty;                                       // at its end
   double objective;                                     // test_loss + penalty
-  bool best;                                            // the lowest objective of the phase so far
+  // The lowest objective of the phase so far; where its end re-quantizes, that of the last epoch alone.
+  bool best;
   double relative_bops;                                 // to 32-bit weights and activations, 0 to 1
   int64_t bytes;                                        // of weights and biases
   double weight_compression;                            // as NetworkCost has it

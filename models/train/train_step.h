@@ -2,7 +2,8 @@
 // of its data, and Stepper for each of the caller's.
 //
 // A step is queued and not waited for; its result comes some steps later on a GPU, at once on the CPU. A step whose
-// loss or penalty is not finite changes no parameter, and neither do those behind it: that is decided on the device.
+// loss or penalty is not finite changes no parameter that is learned, and neither do those behind it: that is decided
+// on the device. Running statistics of batch norms may have moved in such steps; they stay finite.
 //
 // Where the device can capture work, the second step on a batch's memory is captured and all later ones replay it: what
 // changes from step to step (noise, rates, the gates' cuts) is read on the device. Memory of captured steps is theirs

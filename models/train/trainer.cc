@@ -269,7 +269,9 @@ EpochSummary Trainer::Impl::EndEpoch() {
   summary.penalty = Penalty();
   CheckFinite(summary.test_loss, summary.penalty);
   summary.objective = summary.test_loss + summary.penalty;
-  summary.best = summary.objective < progress.best_objective;
+  // What is yet to be re-quantized cannot be frozen.
+  const bool last = summary.epoch == phase().epochs;
+  summary.best = summary.objective < progress.best_objective && (!requantizes() || last);
   summary.learning_rates = LearningRates(phase_step() - 1);
   FillCosts(&summary);
   return summary;
@@ -293,6 +295,7 @@ EvaluationResult Trainer::Impl::EvaluateOn(Feeder& set, Mode mode) {
   try {
     return Evaluate(network, set, evaluation);
   } catch (const Error&) {
+    if (mode == Mode::kCalibrate) network.method().BeginCalibration();  // a part of the set says nothing
     if (!stopped) throw;
   }
   Stop();  // all steps of the epoch are taken; resuming begins with this evaluation

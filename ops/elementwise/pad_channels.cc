@@ -39,7 +39,7 @@ Tensor PadChannels(Context& context, const Tensor& x, int64_t channels) {
   if (channels < ChannelsOf(from)) {
     throw InvalidArgument(kName, ": expected at least the channels of x ", from, ", got ", channels);
   }
-  const int64_t before = (channels - ChannelsOf(from)) / 2;
+  const int64_t before = PadChannelsBefore(ChannelsOf(from), channels);
   Tensor y = Empty(context, WithChannels(from, channels));
   Place(context, kName, y, x, before);
   RecordOp(context, {&x}, y, [from, before](Context& context, const Tensor& grad_y, GradientSink& sink) {

@@ -142,51 +142,82 @@ Tensor FoldedBatchNorm(Context& context, const Tensor& x, const Tensor& statisti
 
 namespace {
 
+// UnfoldedChannels, [c] each.
+struct Unfolded {
+  Tensor mean, scaled, scale, share, shift, inverse_gate;
+
+  Unfolded(Context& context, const Shape& channels)
+      : mean(Empty(context, channels)),
+        scaled(Empty(context, channels)),
+        scale(Empty(context, channels)),
+        share(Empty(context, channels)),
+        shift(Empty(context, channels)),
+        inverse_gate(Empty(context, channels)) {}
+  UnfoldedStatistics views() const {
+    return {mean.view(), scaled.view(), scale.view(), share.view(), shift.view(), inverse_gate.view()};
+  }
+};
+
 struct SavedOfResult {
   Tensor x, result;  // the result where there is an activation
-  Statistics scaled;
-  Tensor scale, share;
+  Tensor batch_mean;
+  Unfolded unfolded;
   Activation activation;
 };
 
 void FoldedBatchNormOfResultBackward(Context& context, const SavedOfResult& saved, const Tensor& grad_result,
                                      GradientSink& sink) {
+  constexpr const char* kOp = "folded_batch_norm_of_result backward";
+  const Unfolded& unfolded = saved.unfolded;
+  const Shape& channels = unfolded.mean.shape();
   const Tensor gradient = ActivationGradient(context, saved.activation, saved.result, grad_result);
-  const NormGradients gradients =
-      NormalisedBackward(context, "folded_batch_norm_of_result backward", gradient, saved.x, saved.scaled, saved.scale,
-                         /*epsilon=*/0, /*own_statistics=*/true, sink.Needs(0), /*wants_others=*/true);
-  if (sink.Needs(0)) sink.Set(0, gradients.x);
-  if (sink.Needs(1)) sink.Set(1, Mul(context, gradients.gamma, saved.share));
-  sink.Set(2, gradients.beta);
+  const NormGradients sums =
+      NormSums(context, kOp, gradient, saved.x, Statistics(unfolded.mean, unfolded.scaled), /*epsilon=*/0);
+  const Tensor grad_gamma = Empty(context, channels), grad_gates = sink.Needs(3) ? Empty(context, channels) : Tensor();
+  NormGradients of_x;  // the sums by which x gets its gradient
+  of_x.gamma = Empty(context, channels), of_x.beta = Empty(context, channels);
+  const UnfoldGradients out{grad_gamma.view(), grad_gates.view(), of_x.beta.view(), of_x.gamma.view()};
+  static const KernelTable<decltype(cpu::scalar::UnfoldBackward)> kernels{BG_CPU_KERNEL(UnfoldBackward),
+                                                                          BG_CUDA_KERNEL(UnfoldBackward)};
+  kernels.For(context.device(), kOp)(context.kernel(), out, unfolded.views(), sums.beta.view(), sums.gamma.view(),
+                                     channels[0]);
+  if (sink.Needs(0)) {
+    const Statistics used(saved.batch_mean, unfolded.scaled);
+    sink.Set(0, NormalisedBackwardData(context, kOp, gradient, saved.x, used, unfolded.scale, of_x, /*epsilon=*/0));
+  }
+  sink.Set(1, grad_gamma);
+  sink.Set(2, sums.beta);
+  sink.Set(3, grad_gates);
 }
 
 }  // namespace
 
 Tensor FoldedBatchNormOfResult(Context& context, const Tensor& x, const Tensor& gamma, const Tensor& beta,
-                               const Tensor& running_mean, const Tensor& running_variance,
+                               const Tensor& gates, const Tensor& running_mean, const Tensor& running_variance,
                                const FoldedBatchNormOfResultParams& params) {
   constexpr const char* kOp = "folded_batch_norm_of_result";
   const ChannelMatrix size = CheckedMatrix(context, kOp, "x", x);
   const Shape channels = {size.channels};
   CheckOperandShape(context, kOp, "gamma", gamma, channels);
   CheckOperandShape(context, kOp, "beta", beta, channels);
+  if (gates.defined()) CheckOperandShape(context, kOp, "gates", gates, channels);
   CheckOperandShape(context, kOp, "running_mean", running_mean, channels);
   CheckOperandShape(context, kOp, "running_variance", running_variance, channels);
   CheckMomentum(kOp, params.momentum);
   CheckEpsilon(kOp, params.epsilon);
   CheckHasRows(kOp, size, "x", x);
   const Statistics batch(ComputeStatistics(context, kOp, x, {}, {}, 0));
-  const Tensor scaled = Empty(context, channels), scale = Empty(context, channels), share = Empty(context, channels);
-  const UnfoldedStatistics out{scaled.view(), scale.view(), share.view(), running_mean.view(), running_variance.view()};
+  const Unfolded unfolded(context, channels);
+  const UnfoldOperands in{batch.mean.view(), batch.variance.view(), gamma.view(), gates.view()};
   static const KernelTable<decltype(cpu::scalar::UnfoldStatistics)> kernels{BG_CPU_KERNEL(UnfoldStatistics),
                                                                             BG_CUDA_KERNEL(UnfoldStatistics)};
-  kernels.For(context.device(), kOp)(context.kernel(), out, batch.mean.view(), batch.variance.view(), gamma.view(),
-                                     params.momentum, params.epsilon, size.rows, size.channels);
-  const Statistics used(batch.mean, scaled);
-  Tensor result = Normalised(context, kOp, x, used, scale, beta, /*epsilon=*/0, params.activation);
-  const SavedOfResult saved{
-      x, params.activation == Activation::kNone ? Tensor() : result, used, scale, share, params.activation};
-  RecordOp(context, {&x, &gamma, &beta}, result,
+  kernels.For(context.device(), kOp)(context.kernel(), unfolded.views(), running_mean.view(), running_variance.view(),
+                                     in, params.momentum, params.epsilon, size.rows, size.channels);
+  Tensor result = Normalised(context, kOp, x, Statistics(unfolded.mean, unfolded.scaled), unfolded.scale, beta,
+                             /*epsilon=*/0, params.activation);
+  const SavedOfResult saved{x, params.activation == Activation::kNone ? Tensor() : result, batch.mean, unfolded,
+                            params.activation};
+  RecordOp(context, {&x, &gamma, &beta, &gates}, result,
            [saved](Context& context, const Tensor& grad_result, GradientSink& sink) {
              FoldedBatchNormOfResultBackward(context, saved, grad_result, sink);
            });

@@ -50,20 +50,27 @@ struct FoldedBatchNormOfResultParams {
   Activation activation = Activation::kNone;
 };
 
-// The same with mean and variance of x itself, of at least one row, the gain undone:
+// The same with mean and variance of x itself, of at least one row, the gain undone, and the channel gates [c] by which
+// the weight's rows were multiplied after quantizing (undefined: ones). With mean and variance those of the result
+// without gates, the mean of x over the gate and its variance over gate^2:
 //   activation(sigma_run (x - mean) / sqrt(variance / gain^2 + epsilon) + beta),  gain = gamma / sigma_run
 // and beta alone where the gain is 0, or so small that the variance underflows. In place, but for those channels,
 //   running_mean     <- (1 - momentum) running_mean     + momentum mean / gain
 //   running_variance <- (1 - momentum) running_variance + momentum variance / gain^2 rows / (rows - 1)
-// the latter not where the variance is 0: a pruned channel keeps its own, and so its weight's gain. Gradients go to x (through mean and variance too), gamma (through the gain that is undone) and beta. With x the
-// convolution with quantized(w gain), a channel whose gamma is 0 has no gradient and stays as it is. Saves x, its
-// statistics, two values a channel, and the result where there is an activation.
+// the latter not where the variance is 0, and neither where it or the mean is not finite. A channel whose gate is below
+// 1/16 tells nothing of its layer: it is normalised by its running statistics, which stay,
+//   activation(x + beta - gamma running_mean / sigma_run).
+//
+// Gradients go to x (through mean and variance too), gamma (through the gain that is undone; below 1/16 through the
+// shift), beta, and gates: what mean and variance are divided by, so that with what reaches a gate by x it has the
+// gradient of constant statistics. With x the convolution with quantized(w gain), a channel whose gamma is 0 has no
+// gradient and stays as it is. Saves x, the mean, six values a channel, and the result where there is an activation.
 Tensor FoldedBatchNormOfResult(Context& context, const Tensor& x, const Tensor& gamma, const Tensor& beta,
-                               const Tensor& running_mean, const Tensor& running_variance,
+                               const Tensor& gates, const Tensor& running_mean, const Tensor& running_variance,
                                const FoldedBatchNormOfResultParams& params = {});
 
 // Moves the running statistics, in place and as BatchNorm does, towards `statistics` [2, c], mean and biased variance
-// of `rows` (at least one) values a channel. Nothing is recorded.
+// of `rows` (at least one) values a channel; not of channels where either is not finite. Nothing is recorded.
 void UpdateRunningStatistics(Context& context, const Tensor& running_mean, const Tensor& running_variance,
                              const Tensor& statistics, int64_t rows, float momentum = 0.1f);
 

@@ -24,6 +24,11 @@ BG_INLINE float RowSum(const float* w, const float* grad_y, int64_t elements) {
   return static_cast<float>(sum);
 }
 
+BG_INLINE UnfoldedChannels ChannelsOf(const UnfoldedStatistics& views) {
+  return {views.mean.As(),  views.scaled.As(), views.scale.As(),
+          views.share.As(), views.shift.As(),  views.inverse_gate.As()};
+}
+
 }  // namespace
 
 void ScaleRows(KernelContext&, View y, ConstView w, ConstView gain, int64_t rows, int64_t elements) {
@@ -64,11 +69,27 @@ void FoldNorm(KernelContext&, View folded_mean, View deviation, ConstView gamma,
               FoldNormStep{folded_mean.As(), deviation.As(), gamma.As(), mean.As(), running_variance.As(), epsilon});
 }
 
-void UnfoldStatistics(KernelContext&, const UnfoldedStatistics& out, ConstView mean, ConstView variance,
-                      ConstView gamma, float momentum, float epsilon, int64_t rows, int64_t channels) {
-  EachChannel(channels,
-              UnfoldStep{out.scaled.As(), out.scale.As(), out.share.As(), out.running_mean.As(),
-                         out.running_variance.As(), mean.As(), variance.As(), gamma.As(), momentum, epsilon, rows});
+void UnfoldStatistics(KernelContext&, const UnfoldedStatistics& out, View running_mean, View running_variance,
+                      const UnfoldOperands& in, float momentum, float epsilon, int64_t rows, int64_t channels) {
+  const UnfoldStep step{ChannelsOf(out),
+                        running_mean.As(),
+                        running_variance.As(),
+                        in.mean.As(),
+                        in.variance.As(),
+                        in.gamma.As(),
+                        in.gates.As(),
+                        momentum,
+                        epsilon,
+                        rows};
+  EachChannel(channels, step);
+}
+
+void UnfoldBackward(KernelContext&, const UnfoldGradients& out, const UnfoldedStatistics& in, ConstView sum,
+                    ConstView products, int64_t channels) {
+  const UnfoldGradientStep step{ChannelsOf(in), out.grad_gamma.As(), out.grad_gates.As(),
+                                out.sum.As(),   out.products.As(),   sum.As(),
+                                products.As()};
+  EachChannel(channels, step);
 }
 
 void UpdateRunning(KernelContext&, View running_mean, View running_variance, ConstView mean, ConstView variance,

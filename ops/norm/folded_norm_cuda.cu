@@ -69,6 +69,11 @@ struct FoldedGradientSums {
   }
 };
 
+UnfoldedChannels ChannelsOf(const UnfoldedStatistics& views) {
+  return {views.mean.As(),  views.scaled.As(), views.scale.As(),
+          views.share.As(), views.shift.As(),  views.inverse_gate.As()};
+}
+
 }  // namespace
 
 // ---- launchers ----
@@ -102,12 +107,27 @@ void FoldNorm(KernelContext& context, View folded_mean, View deviation, ConstVie
       FoldNormStep{folded_mean.As(), deviation.As(), gamma.As(), mean.As(), running_variance.As(), epsilon});
 }
 
-void UnfoldStatistics(KernelContext& context, const UnfoldedStatistics& out, ConstView mean, ConstView variance,
-                      ConstView gamma, float momentum, float epsilon, int64_t rows, int64_t channels) {
-  LaunchEachChannel(
-      context, channels,
-      UnfoldStep{out.scaled.As(), out.scale.As(), out.share.As(), out.running_mean.As(), out.running_variance.As(),
-                 mean.As(), variance.As(), gamma.As(), momentum, epsilon, rows});
+void UnfoldStatistics(KernelContext& context, const UnfoldedStatistics& out, View running_mean, View running_variance,
+                      const UnfoldOperands& in, float momentum, float epsilon, int64_t rows, int64_t channels) {
+  const UnfoldStep step{ChannelsOf(out),
+                        running_mean.As(),
+                        running_variance.As(),
+                        in.mean.As(),
+                        in.variance.As(),
+                        in.gamma.As(),
+                        in.gates.As(),
+                        momentum,
+                        epsilon,
+                        rows};
+  LaunchEachChannel(context, channels, step);
+}
+
+void UnfoldBackward(KernelContext& context, const UnfoldGradients& out, const UnfoldedStatistics& in, ConstView sum,
+                    ConstView products, int64_t channels) {
+  const UnfoldGradientStep step{ChannelsOf(in), out.grad_gamma.As(), out.grad_gates.As(),
+                                out.sum.As(),   out.products.As(),   sum.As(),
+                                products.As()};
+  LaunchEachChannel(context, channels, step);
 }
 
 void UpdateRunning(KernelContext& context, View running_mean, View running_variance, ConstView mean, ConstView variance,

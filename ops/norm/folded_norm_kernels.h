@@ -19,9 +19,17 @@ struct FoldedNormOperands {
   ConstView folded_mean, deviation;       // of FoldNorm
 };
 
-// What UnfoldStatistics writes, and the running statistics, which it moves.
+// UnfoldedChannels of folded_norm_math.h.
 struct UnfoldedStatistics {
-  View scaled, scale, share, running_mean, running_variance;
+  View mean, scaled, scale, share, shift, inverse_gate;
+};
+struct UnfoldOperands {
+  ConstView mean, variance;  // of the batch
+  ConstView gamma, gates;    // gates may be absent: ones
+};
+// Of gamma, of the gates (may be absent), and the sums by which x gets its own.
+struct UnfoldGradients {
+  View grad_gamma, grad_gates, sum, products;
 };
 
 BG_PER_ISA(
@@ -36,8 +44,11 @@ BG_PER_ISA(
                    ConstView variance, float epsilon, int64_t channels);
     void FoldNorm(KernelContext& context, View folded_mean, View deviation, ConstView gamma, ConstView mean,
                   ConstView running_variance, float epsilon, int64_t channels);
-    void UnfoldStatistics(KernelContext& context, const UnfoldedStatistics& out, ConstView mean, ConstView variance,
-                          ConstView gamma, float momentum, float epsilon, int64_t rows, int64_t channels);
+    void UnfoldStatistics(KernelContext& context, const UnfoldedStatistics& out, View running_mean,
+                          View running_variance, const UnfoldOperands& in, float momentum, float epsilon, int64_t rows,
+                          int64_t channels);
+    void UnfoldBackward(KernelContext& context, const UnfoldGradients& out, const UnfoldedStatistics& in, ConstView sum,
+                        ConstView products, int64_t channels);
     void UpdateRunning(KernelContext& context, View running_mean, View running_variance, ConstView mean,
                        ConstView variance, float momentum, int64_t rows, int64_t channels);
     // One pass over x.
@@ -53,8 +64,10 @@ void FoldShift(KernelContext& context, View shift, View slope, ConstView gamma, 
                ConstView variance, float epsilon, int64_t channels);
 void FoldNorm(KernelContext& context, View folded_mean, View deviation, ConstView gamma, ConstView mean,
               ConstView running_variance, float epsilon, int64_t channels);
-void UnfoldStatistics(KernelContext& context, const UnfoldedStatistics& out, ConstView mean, ConstView variance,
-                      ConstView gamma, float momentum, float epsilon, int64_t rows, int64_t channels);
+void UnfoldStatistics(KernelContext& context, const UnfoldedStatistics& out, View running_mean, View running_variance,
+                      const UnfoldOperands& in, float momentum, float epsilon, int64_t rows, int64_t channels);
+void UnfoldBackward(KernelContext& context, const UnfoldGradients& out, const UnfoldedStatistics& in, ConstView sum,
+                    ConstView products, int64_t channels);
 void UpdateRunning(KernelContext& context, View running_mean, View running_variance, ConstView mean, ConstView variance,
                    float momentum, int64_t rows, int64_t channels);
 void FoldedNormBackward(KernelContext& context, const FoldedNormGradients& out, const FoldedNormOperands& in,

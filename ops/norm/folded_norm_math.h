@@ -66,35 +66,92 @@ struct FoldedGradients {
   }
 };
 
-// sigma_run / sqrt(variance / gain^2 + epsilon) = |gamma| / sqrt(scaled), scaled = variance + epsilon gain^2: batch
-// norm of y with `scaled` for variance + epsilon and |gamma| for gamma, which may be 0. Its gradient goes on to gamma
-// as
-//   d slope / d gamma = (d slope / d gain) / sigma_run = slope variance / (scaled gamma):
-// `share` times what batch norm has for |gamma|, which is sum(g (x - mean)) / sqrt(scaled).
+// A channel whose gate is less tells nothing of the layer without gates.
+constexpr float kLeastGate = 1.0f / 16.0f;
+
+// What UnfoldStep makes of a channel: its result is scale (x - mean) / sqrt(scaled) + beta. The gradient of gamma is
+//   share sum(g (x - mean)) / sqrt(scaled) + shift sum(g)
+// and `inverse_gate` is 1 / gate, or 0 where mean and scaled are constants.
+struct UnfoldedChannels {
+  float *mean, *scaled, *scale, *share, *shift, *inverse_gate;
+
+  BG_HD_INLINE void Set(int64_t c, double of_mean, double of_scaled, double of_scale, double of_share, double of_shift,
+                        double of_inverse_gate) const {
+    mean[c] = static_cast<float>(of_mean);
+    scaled[c] = static_cast<float>(of_scaled);
+    scale[c] = static_cast<float>(of_scale);
+    share[c] = static_cast<float>(of_share);
+    shift[c] = static_cast<float>(of_shift);
+    inverse_gate[c] = static_cast<float>(of_inverse_gate);
+  }
+};
+
+// With m0 = mean / gate and v0 = variance / gate^2, the statistics of x without its gate:
+//   sigma_run / sqrt(v0 / gain^2 + epsilon) = |gamma| / sqrt(scaled), scaled = v0 + epsilon gain^2,
+// batch norm of x with m0 for its mean, `scaled` for variance + epsilon and |gamma| for gamma, which may be 0. Its
+// gradient goes on to gamma as
+//   d slope / d gamma = (d slope / d gain) / sigma_run = slope v0 / (scaled gamma):
+// `share` times what batch norm has for |gamma|, which is sum(g (x - m0)) / sqrt(scaled). Below kLeastGate the running
+// statistics take the place of m0 and v0: slope 1, and what FoldShift adds.
 struct UnfoldStep {
-  float *scaled, *scale, *share, *running_mean, *running_variance;
-  const float *mean, *variance, *gamma;
+  UnfoldedChannels out;
+  float *running_mean, *running_variance;
+  const float *mean, *variance, *gamma, *gates;  // no gates: ones
   float momentum, epsilon;
   int64_t rows;
 
   BG_HD_INLINE void operator()(int64_t c) const {
-    const double gain = static_cast<double>(gamma[c] / Deviation(running_variance[c], epsilon));
-    const double both = static_cast<double>(variance[c]) + static_cast<double>(epsilon) * gain * gain;
-    const bool is_folded = gain != 0.0 && static_cast<float>(both) >= FLT_MIN;
-    scaled[c] = is_folded ? static_cast<float>(both) : 1.0f;
-    scale[c] = is_folded ? Abs(gamma[c]) : 0.0f;
-    if (!is_folded) {
-      share[c] = 0.0f;
+    const float deviation = Deviation(running_variance[c], epsilon);
+    const double gain = static_cast<double>(gamma[c] / deviation), run = static_cast<double>(running_mean[c]);
+    const bool is_open = gates == nullptr || gates[c] >= kLeastGate;
+    double inverse = is_open ? 1.0 : 0.0;
+    if (is_open && gates != nullptr) inverse = 1.0 / static_cast<double>(gates[c]);
+    const double open_mean = static_cast<double>(mean[c]) * inverse;
+    const double open_variance = static_cast<double>(variance[c]) * inverse * inverse;
+    const double both = open_variance + static_cast<double>(epsilon) * gain * gain;
+    if (!(gain != 0.0 && static_cast<float>(both) >= FLT_MIN)) {
+      out.Set(c, open_mean, 1.0, 0.0, 0.0, 0.0, 0.0);
       return;
     }
-    const double unsigned_share = static_cast<double>(variance[c]) / both;
-    share[c] = static_cast<float>(gain < 0.0 ? -unsigned_share : unsigned_share);
-    const float batch_mean = static_cast<float>(static_cast<double>(mean[c]) / gain);
-    const float batch_variance = static_cast<float>(static_cast<double>(variance[c]) / (gain * gain));
-    running_mean[c] = Running(running_mean[c], batch_mean, momentum);
-    // A pruned channel is constant. Were its variance to go to 0, its gain would grow, and the weight that is not used.
-    if (variance[c] == 0.0f) return;
-    running_variance[c] = Running(running_variance[c], UnbiasedVariance(batch_variance, rows), momentum);
+    if (!is_open) {
+      out.Set(c, gain * run, 1.0, 1.0, 0.0, -run / static_cast<double>(deviation), 0.0);
+      return;
+    }
+    const double share = open_variance / both;
+    out.Set(c, open_mean, both, static_cast<double>(Abs(gamma[c])), gain < 0.0 ? -share : share, 0.0, inverse);
+    // The weight of a layer that is constant may have been quantized to 0. Were its variance to go to 0, its gain would
+    // grow, and the weight that is not used.
+    const float kept = running_variance[c];
+    MoveRunning(running_mean + c, running_variance + c, static_cast<float>(open_mean / gain),
+                static_cast<float>(open_variance / (gain * gain)), momentum, rows);
+    if (variance[c] == 0.0f) running_variance[c] = kept;
+  }
+};
+
+// The gradients of UnfoldStep's channel, with sum = sum(g), products = sum(g (x - m0)) / sqrt(scaled) and slope =
+// scale / sqrt(scaled):
+//   d/dm0 = -slope sum,  d/dv0 = -slope products / (2 sqrt(scaled));
+// m0 is the mean of x over the gate, v0 its variance over gate^2: the gradient of x is that of batch norm with sum /
+// gate and products / gate^2 for its sums. What is left is the gate's own,
+//   d/dgate = -m0 / gate d/dm0 - 2 v0 / gate d/dv0 = (slope m0 sum + scale |share| products) / gate,
+// which takes from the gradient that reaches the gate by x what has gone through m0 and v0: they do not depend on it.
+struct UnfoldGradientStep {
+  UnfoldedChannels channels;
+  float *grad_gamma, *grad_gates, *sum_of_x, *products_of_x;  // grad_gates may be null
+  const float *sum, *products;
+
+  BG_HD_INLINE void operator()(int64_t c) const {
+    const double of_sum = static_cast<double>(sum[c]), of_products = static_cast<double>(products[c]);
+    const double share = static_cast<double>(channels.share[c]), scale = static_cast<double>(channels.scale[c]);
+    const double inverse = static_cast<double>(channels.inverse_gate[c]);
+    grad_gamma[c] = static_cast<float>(share * of_products + static_cast<double>(channels.shift[c]) * of_sum);
+    sum_of_x[c] = static_cast<float>(of_sum * inverse);
+    products_of_x[c] = static_cast<float>(of_products * inverse * inverse);
+    if (grad_gates == nullptr) return;
+    const double slope = scale / Sqrt(static_cast<double>(channels.scaled[c]));
+    const double of_statistics =
+        slope * static_cast<double>(channels.mean[c]) * of_sum + scale * Abs(share) * of_products;
+    grad_gates[c] = static_cast<float>(inverse * of_statistics);
   }
 };
 
@@ -105,8 +162,7 @@ struct UpdateRunningStep {
   int64_t rows;
 
   BG_HD_INLINE void operator()(int64_t c) const {
-    running_mean[c] = Running(running_mean[c], mean[c], momentum);
-    running_variance[c] = Running(running_variance[c], UnbiasedVariance(variance[c], rows), momentum);
+    MoveRunning(running_mean + c, running_variance + c, mean[c], variance[c], momentum, rows);
   }
 };
 

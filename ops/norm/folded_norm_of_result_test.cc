@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "ops/norm/folded_norm.h"
+#include "ops/norm/folded_norm_math.h"
 #include "ops/norm/folded_norm_testing.h"
 
 namespace bitgate {
@@ -22,50 +23,86 @@ using testing::RunWithGradients;
 
 constexpr double kSums = 16;  // roundings: sums over few rows are float32
 
-Doubles ResultInDouble(const std::vector<Doubles>& in, const std::vector<float>& running, int64_t channels) {
-  const Doubles &y = in[0], &gamma = in[1], &beta = in[2];
-  const double rows = static_cast<double>(y.size()) / static_cast<double>(channels);
-  Doubles mean(channels), variance(channels), result(y.size());
-  for (size_t i = 0; i < y.size(); ++i) mean[i % channels] += y[i] / rows;
-  for (size_t i = 0; i < y.size(); ++i) variance[i % channels] += std::pow(y[i] - mean[i % channels], 2) / rows;
+// A channel in double: what the result is of x, and how that depends on x.
+struct Channel {
+  double batch_mean = 0, batch_variance = 0;  // of x
+  double mean = 0, variance = 0;              // without the gate; of a closed one those that run
+  double gain = 0, root = 0, slope = 0;       // slope (x - mean), slope = |gamma| / root
+  double inverse = 0;                         // of the gate; 0: closed
+
+  void Gate(double gate, double gamma, double running_mean, double running_variance) {
+    const double sigma = std::sqrt(running_variance + kSmallEpsilon);
+    gain = gamma / sigma;
+    inverse = gate >= kLeastGate ? 1 / gate : 0;
+    mean = inverse > 0 ? batch_mean * inverse : gain * running_mean;
+    variance = inverse > 0 ? batch_variance * inverse * inverse : gain * gain * running_variance;
+    root = std::sqrt(variance + kSmallEpsilon * gain * gain);
+    slope = std::abs(gamma) / root;
+  }
+};
+
+// The operands y, gamma, beta and gates, and what runs.
+std::vector<Channel> Channels(const std::vector<Doubles>& in, const std::vector<float>& running_mean,
+                              const std::vector<float>& running_variance) {
+  const Doubles& y = in[0];
+  std::vector<Channel> channels(running_mean.size());
+  const size_t count = channels.size();
+  const double rows = static_cast<double>(y.size()) / static_cast<double>(count);
+  for (size_t i = 0; i < y.size(); ++i) channels[i % count].batch_mean += y[i] / rows;
   for (size_t i = 0; i < y.size(); ++i) {
-    const int64_t c = static_cast<int64_t>(i) % channels;
-    // sigma_run held back: a constant that the differences do not move.
-    const double sigma = std::sqrt(running[c] + kSmallEpsilon), gain = gamma[c] / sigma;
-    result[i] = sigma * (y[i] - mean[c]) / std::sqrt(variance[c] / (gain * gain) + kSmallEpsilon) + beta[c];
+    channels[i % count].batch_variance += std::pow(y[i] - channels[i % count].batch_mean, 2) / rows;
+  }
+  for (size_t c = 0; c < count; ++c) channels[c].Gate(in[3][c], in[1][c], running_mean[c], running_variance[c]);
+  return channels;
+}
+
+Doubles ResultInDouble(const std::vector<Doubles>& in, const std::vector<float>& running_mean,
+                       const std::vector<float>& running_variance) {
+  const std::vector<Channel> channels = Channels(in, running_mean, running_variance);
+  Doubles result(in[0].size());
+  for (size_t i = 0; i < result.size(); ++i) {
+    // What runs is held back: a constant that the differences do not move.
+    const size_t c = i % channels.size();
+    result[i] = channels[c].slope * (in[0][i] - channels[c].mean) + in[2][c];
   }
   return result;
 }
 
-TEST(FoldedBatchNormOfResult, GradientsAreDifferencesOfTheFormulaInDouble) {
-  testing::TestContext context;
+std::vector<Doubles> InDouble(Context& context, const std::vector<Tensor>& tensors) {
+  std::vector<Doubles> values;
+  for (const Tensor& tensor : tensors) {
+    const auto floats = ToHost<float>(context, tensor);
+    values.emplace_back(floats.begin(), floats.end());
+  }
+  return values;
+}
+
+void CheckDifferences(Context& context, const std::vector<float>& gates) {
   const FoldedCase test = MakeFoldedCase(context, {6, 5});
   // Small gains, so that epsilon is felt and gamma has a gradient.
   const Tensor gamma = FromHost<float>(context, {0.01f, -0.02f, 0.03f, 1, -2}, {5});
   std::vector<float> scaled = ToHost<float>(context, test.y);
   const std::vector<float> size = {0.001f, 0.002f, 0.0005f, 1, 1};
   for (size_t i = 0; i < scaled.size(); ++i) scaled[i] *= size[i % 5];
-  const Tensor y = FromHost(context, scaled, {6, 5});
-  const auto running = ToHost<float>(context, test.running_variance);
+  const std::vector<Tensor> inputs = {FromHost(context, scaled, {6, 5}), gamma, test.beta,
+                                      FromHost(context, gates, {5})};
+  const auto running_mean = ToHost<float>(context, test.running_mean),
+             running_variance = ToHost<float>(context, test.running_variance);
   const auto weights = RandomTensor(context, {6, 5}, 77);
   const auto results = RunWithGradients(
       context,
       [&](Context& c, In in) {
-        return FoldedBatchNormOfResult(c, in[0], in[1], in[2], Clone(c, test.running_mean),
+        return FoldedBatchNormOfResult(c, in[0], in[1], in[2], in[3], Clone(c, test.running_mean),
                                        Clone(c, test.running_variance));
       },
-      {y, gamma, test.beta}, weights);
-  std::vector<Doubles> values;
-  for (const Tensor& input : {y, gamma, test.beta}) {
-    const auto floats = ToHost<float>(context, input);
-    values.emplace_back(floats.begin(), floats.end());
-  }
+      inputs, weights);
+  const std::vector<Doubles> values = InDouble(context, inputs);
   const auto host = ToHost<float>(context, weights);
-  const auto f = [&](const std::vector<Doubles>& in) { return ResultInDouble(in, running, 5); };
+  const auto f = [&](const std::vector<Doubles>& in) { return ResultInDouble(in, running_mean, running_variance); };
   const auto expected = f(values);
   const auto result = ToHost<float>(context, results[0]);
   for (size_t i = 0; i < result.size(); ++i) EXPECT_NEAR(result[i], expected[i], 1e-5) << i;
-  for (size_t k = 0; k < 3; ++k) {
+  for (size_t k = 0; k < inputs.size(); ++k) {
     const auto gradient = ToHost<float>(context, results[k + 1]);
     // By a share of each value: y of the first channels is a thousandth.
     const Doubles slopes = Differences(f, values, k, host, 1e-4);
@@ -77,93 +114,209 @@ TEST(FoldedBatchNormOfResult, GradientsAreDifferencesOfTheFormulaInDouble) {
   }
 }
 
-void CheckOfResult(Context& context, const Shape& shape, Activation activation) {
+TEST(FoldedBatchNormOfResult, GradientsAreDifferencesOfTheFormulaInDouble) {
+  testing::TestContext context;
+  CheckDifferences(context, {1, 1, 1, 1, 1});
+  CheckDifferences(context, {0.5f, 0.75f, 0.9f, 0.3f, 0.125f});
+}
+
+// Of closed gates gamma has the shift's gradient alone: what it does in the weight is FoldedGain's.
+TEST(FoldedBatchNormOfResult, GradientsOfClosedGates) {
+  testing::TestContext context;
+  const FoldedCase test = MakeFoldedCase(context, {6, 2});
+  const Tensor gates = FromHost<float>(context, {0, 0.06f}, {2});
+  const auto run = [&](bool of_result) {
+    std::vector<std::vector<float>> values;
+    const auto results = RunWithGradients(
+        context,
+        [&](Context& c, In in) {
+          if (of_result) {
+            return FoldedBatchNormOfResult(c, in[0], in[1], in[2], in[3], test.running_mean, test.running_variance);
+          }
+          // Statistics that are the running ones, held back.
+          const Tensor both = Empty(c, {2, 2});
+          CopyInto(c, SliceView(both, 0, 0, 1), ReshapeView(test.running_mean, {1, 2}));
+          CopyInto(c, SliceView(both, 0, 1, 2), ReshapeView(test.running_variance, {1, 2}));
+          return FoldedBatchNorm(c, in[0], both, in[1], in[2], test.running_variance);
+        },
+        {test.y, test.gamma, test.beta, gates}, test.g);
+    for (const Tensor& tensor : results) {
+      values.push_back(tensor.defined() ? ToHost<float>(context, tensor) : std::vector<float>{0, 0});
+    }
+    return values;
+  };
+  const auto actual = run(true), expected = run(false);
+  for (size_t k = 0; k < expected.size(); ++k) {
+    ASSERT_EQ(actual[k].size(), expected[k].size());
+    for (size_t i = 0; i < expected[k].size(); ++i) {
+      EXPECT_NEAR(actual[k][i], expected[k][i], 1e-6) << "value " << k << " at " << i;
+    }
+  }
+}
+
+// References of everything for a case; `g` is the gradient before the activation.
+struct OfResultReference {
+  Reference result, grad_y, grad_gamma, grad_beta, grad_gates, mean, variance;
+
+  OfResultReference(int64_t size, int64_t channels)
+      : result(size),
+        grad_y(size),
+        grad_gamma(channels),
+        grad_beta(channels),
+        grad_gates(channels),
+        mean(channels),
+        variance(channels) {}
+
+  void AddResult(const std::vector<Channel>& channels, const std::vector<Doubles>& in) {
+    for (size_t i = 0; i < in[0].size(); ++i) {
+      const Channel& of = channels[i % channels.size()];
+      result.Add(i, of.slope * (in[0][i] - of.mean));
+      result.Add(i, in[2][i % channels.size()]);
+      result.magnitude[i] += of.slope * (std::abs(in[0][i]) + std::abs(of.mean));
+    }
+  }
+
+  void AddGradients(const std::vector<Channel>& channels, const std::vector<Doubles>& in, const std::vector<float>& g,
+                    const std::vector<float>& running_mean, const std::vector<float>& running_variance) {
+    const size_t count = channels.size();
+    const double rows = static_cast<double>(g.size()) / static_cast<double>(count);
+    Doubles sum(count), products(count), bound(count);
+    for (size_t i = 0; i < g.size(); ++i) {
+      const size_t c = i % count;
+      const Channel& of = channels[c];
+      const double place = (in[0][i] - of.mean) / of.root;
+      const double size = std::abs(g[i]) * (std::abs(in[0][i]) + std::abs(of.mean)) / of.root;
+      sum[c] += g[i], products[c] += g[i] * place, bound[c] += std::abs(g[i]) + size;
+      grad_beta.Add(c, g[i]);
+      if (of.inverse == 0) {
+        grad_gamma.Add(c, -running_mean[c] / std::sqrt(running_variance[c] + kSmallEpsilon) * g[i]);
+        continue;
+      }
+      const double share = of.variance / (of.root * of.root), slope = of.slope * of.inverse;
+      grad_gamma.Add(c, share * (in[1][c] < 0 ? -1 : 1) * g[i] * place);
+      grad_gamma.magnitude[c] += size;
+      grad_gates.Add(c, slope * of.mean * g[i]);
+      grad_gates.Add(c, slope * of.root * share * g[i] * place);
+      grad_gates.magnitude[c] += slope * of.root * size;
+    }
+    for (size_t i = 0; i < g.size(); ++i) {
+      const size_t c = i % count;
+      const Channel& of = channels[c];
+      const double place = (in[0][i] - of.batch_mean) / of.root;
+      grad_y.Add(i, of.slope * g[i]);
+      grad_y.Add(i, -of.slope * of.inverse * sum[c] / rows);
+      grad_y.Add(i, -of.slope * of.inverse * of.inverse * place * products[c] / rows);
+      grad_y.magnitude[i] += of.slope * std::max(of.inverse, of.inverse * of.inverse) * bound[c] / rows *
+                             (1 + (std::abs(in[0][i]) + std::abs(of.batch_mean)) / of.root);
+    }
+  }
+
+  void AddRunning(const std::vector<Channel>& channels, double rows, const std::vector<float>& running_mean,
+                  const std::vector<float>& running_variance) {
+    for (size_t c = 0; c < channels.size(); ++c) {
+      const Channel& of = channels[c];
+      const double momentum = of.inverse > 0 ? 0.1 : 0;
+      mean.Add(c, (1 - momentum) * running_mean[c]);
+      mean.Add(c, momentum * of.mean / of.gain);
+      mean.magnitude[c] += momentum * of.inverse * 3 / std::abs(of.gain);  // what a mean of values to 3 is rounded by
+      variance.Add(c, (1 - momentum) * running_variance[c]);
+      variance.Add(c, momentum * of.variance / (of.gain * of.gain) * rows / std::max(rows - 1, 1.0));
+    }
+  }
+};
+
+void CheckOfResult(Context& context, const Shape& shape, Activation activation, const Tensor& gates) {
   const FoldedCase test = MakeFoldedCase(context, shape);
   const int64_t channels = test.gamma.size();
-  const auto running = ToHost<float>(context, test.running_variance),
-             old_mean = ToHost<float>(context, test.running_mean), gamma = ToHost<float>(context, test.gamma),
-             y = ToHost<float>(context, test.y), beta = ToHost<float>(context, test.beta);
-  auto g = ToHost<float>(context, test.g);
+  const auto running_mean = ToHost<float>(context, test.running_mean),
+             running_variance = ToHost<float>(context, test.running_variance);
   FoldedBatchNormOfResultParams params;
   params.activation = activation;
+  std::vector<Tensor> inputs = {test.y, test.gamma, test.beta};
+  if (gates.defined()) inputs.push_back(gates);
   const auto results = RunWithGradients(
       context,
       [&](Context& c, In in) {
-        return FoldedBatchNormOfResult(c, in[0], in[1], in[2], test.running_mean, test.running_variance, params);
+        return FoldedBatchNormOfResult(c, in[0], in[1], in[2], gates.defined() ? in[3] : Tensor(), test.running_mean,
+                                       test.running_variance, params);
       },
-      {test.y, test.gamma, test.beta}, test.g);
-  const double rows = static_cast<double>(y.size()) / static_cast<double>(channels);
-  Doubles mean(channels), variance(channels), sum(channels), products(channels), bound(channels);
-  for (size_t i = 0; i < y.size(); ++i) mean[i % channels] += y[i] / rows;
-  for (size_t i = 0; i < y.size(); ++i) variance[i % channels] += std::pow(y[i] - mean[i % channels], 2) / rows;
-  Reference result(y.size()), grad_y(y.size()), grad_gamma(channels), grad_beta(channels), new_mean(channels),
-      new_variance(channels);
-  const auto rv = ToHost<float>(context, results[0]);
-  const auto gain_of = [&](int64_t c) { return gamma[c] / std::sqrt(running[c] + kSmallEpsilon); };
-  const auto root_of = [&](int64_t c) { return std::sqrt(variance[c] + kSmallEpsilon * gain_of(c) * gain_of(c)); };
-  for (size_t i = 0; i < y.size(); ++i) {
-    const int64_t c = static_cast<int64_t>(i) % channels;
-    const double slope = std::abs(gamma[c]) / root_of(c);
-    result.Add(i, slope * (y[i] - mean[c]));
-    result.Add(i, beta[c]);
-    result.magnitude[i] += slope * (std::abs(y[i]) + std::abs(mean[c]));
-    if (activation == Activation::kRelu) {
-      result.value[i] = std::max(result.value[i], 0.0);
-      if (rv[i] <= 0) g[i] = 0;
+      inputs, test.g);
+  std::vector<Doubles> in = InDouble(context, inputs);
+  if (!gates.defined()) in.emplace_back(channels, 1.0);
+  auto g = ToHost<float>(context, test.g);
+  const std::vector<Channel> of = Channels(in, running_mean, running_variance);
+  OfResultReference expected(test.y.size(), channels);
+  expected.AddResult(of, in);
+  if (activation == Activation::kRelu) {
+    const auto result = ToHost<float>(context, results[0]);
+    for (size_t i = 0; i < g.size(); ++i) {
+      expected.result.value[i] = std::max(expected.result.value[i], 0.0);
+      if (result[i] <= 0) g[i] = 0;
     }
-    const double place = (y[i] - mean[c]) / root_of(c);
-    sum[c] += g[i], products[c] += g[i] * place;
-    bound[c] += std::abs(g[i]) * (1 + (std::abs(y[i]) + std::abs(mean[c])) / root_of(c));
-    grad_beta.Add(c, g[i]);
-    const double share = variance[c] / (root_of(c) * root_of(c)) * (gamma[c] < 0 ? -1 : 1);
-    grad_gamma.Add(c, share * g[i] * place);
-    grad_gamma.magnitude[c] += std::abs(g[i]) * (std::abs(y[i]) + std::abs(mean[c])) / root_of(c);
   }
-  for (size_t i = 0; i < y.size(); ++i) {
-    const int64_t c = static_cast<int64_t>(i) % channels;
-    const double slope = std::abs(gamma[c]) / root_of(c), place = (y[i] - mean[c]) / root_of(c);
-    grad_y.Add(i, slope * g[i]);
-    grad_y.Add(i, -slope * sum[c] / rows);
-    grad_y.Add(i, -slope * place * products[c] / rows);
-    grad_y.magnitude[i] += slope * bound[c] / rows * (1 + (std::abs(y[i]) + std::abs(mean[c])) / root_of(c));
-  }
-  for (int64_t c = 0; c < channels; ++c) {
-    new_mean.Add(c, 0.9 * old_mean[c]);
-    new_mean.Add(c, 0.1 * mean[c] / gain_of(c));
-    new_mean.magnitude[c] += 0.1 * 3 / std::abs(gain_of(c));  // what the mean of values up to 3 is rounded by
-    new_variance.Add(c, 0.9 * running[c]);
-    new_variance.Add(c, 0.1 * variance[c] / (gain_of(c) * gain_of(c)) * rows / std::max(rows - 1, 1.0));
-  }
+  expected.AddGradients(of, in, g, running_mean, running_variance);
+  expected.AddRunning(of, static_cast<double>(test.y.size() / channels), running_mean, running_variance);
   // As in norm_test.cc, and a rounding more for what the gain makes of variance and mean.
-  ExpectClose(context, results[0], result, 5 + kSums, "result");
-  ExpectClose(context, results[1], grad_y, 8 + kSums, "grad_y");
-  ExpectClose(context, results[2], grad_gamma, 6 + kSums, "grad_gamma");
-  ExpectClose(context, results[3], grad_beta, 1 + kSums, "grad_beta");
-  ExpectClose(context, test.running_mean, new_mean, 4 + kSums, "running mean");
-  ExpectClose(context, test.running_variance, new_variance, 6 + kSums, "running variance");
+  ExpectClose(context, results[0], expected.result, 5 + kSums, "result");
+  ExpectClose(context, results[1], expected.grad_y, 8 + kSums, "grad_y");
+  ExpectClose(context, results[2], expected.grad_gamma, 6 + kSums, "grad_gamma");
+  ExpectClose(context, results[3], expected.grad_beta, 1 + kSums, "grad_beta");
+  if (gates.defined()) ExpectClose(context, results[4], expected.grad_gates, 8 + kSums, "grad_gates");
+  ExpectClose(context, test.running_mean, expected.mean, 4 + kSums, "running mean");
+  ExpectClose(context, test.running_variance, expected.variance, 6 + kSums, "running variance");
+}
+
+// Open, half open and closed.
+Tensor SomeGates(Context& context, int64_t channels) {
+  const std::vector<float> kinds = {1, 0.5f, 0, 0.8f, 0.0625f, 0.0624f, 0.25f};
+  std::vector<float> gates(channels);
+  for (size_t c = 0; c < gates.size(); ++c) gates[c] = kinds[c % kinds.size()];
+  return FromHost(context, gates, {channels});
 }
 
 TEST(FoldedBatchNormOfResult, ForwardAndGradients) {
   testing::TestContext context;
   for (const Shape& shape : FoldedShapes()) {
     // Of two values the variance may be tiny, and with it everything else large.
-    if (shape.size() / shape[shape.rank() - 1] < 4) continue;
+    const int64_t channels = shape[shape.rank() - 1];
+    if (shape.size() / channels < 4) continue;
     for (const Activation activation : {Activation::kNone, Activation::kRelu}) {
-      SCOPED_TRACE(NameOf(shape));
-      CheckOfResult(context, shape, activation);
+      for (const bool gated : {false, true}) {
+        SCOPED_TRACE(NameOf(shape) + (gated ? " gated" : ""));
+        CheckOfResult(context, shape, activation, gated ? SomeGates(context, channels) : Tensor());
+      }
     }
   }
 }
 
-// Where the gain is 0, or its square vanishes, the result is beta and the running statistics stay.
-TEST(FoldedBatchNormOfResult, NoGain) {
+TEST(FoldedBatchNormOfResult, NoGatesAreOnes) {
   testing::TestContext context;
+  const auto run = [&](const Tensor& gates) {
+    const FoldedCase test = MakeFoldedCase(context, {33, 17});
+    auto tensors = RunWithGradients(
+        context,
+        [&](Context& c, In in) {
+          return FoldedBatchNormOfResult(c, in[0], in[1], in[2], gates, test.running_mean, test.running_variance);
+        },
+        {test.y, test.gamma, test.beta}, test.g);
+    tensors.push_back(test.running_mean), tensors.push_back(test.running_variance);
+    std::vector<std::vector<uint32_t>> bits;
+    for (const Tensor& tensor : tensors) bits.push_back(testing::BitsOf(ToHost<float>(context, tensor)));
+    return bits;
+  };
+  EXPECT_EQ(run({}), run(FromHost(context, std::vector<float>(17, 1.0f), {17})));
+}
+
+// Where the gain is 0, or its square vanishes, the result is beta and the running statistics stay.
+void CheckNoGain(Context& context, float gate) {
   const Tensor y = FromHost<float>(context, {0, 0, 1, 0, 0, 3}, {2, 3});
   const Tensor gamma = FromHost<float>(context, {0, 1e-30f, 2}, {3}), beta = FromHost<float>(context, {5, -6, 7}, {3});
   const Tensor mean = FromHost<float>(context, {1, 2, 3}, {3}), variance = FromHost<float>(context, {4, 5, 4}, {3});
   const auto results = RunWithGradients(
-      context, [&](Context& c, In in) { return FoldedBatchNormOfResult(c, in[0], in[1], in[2], mean, variance); },
-      {y, gamma, beta}, FromHost<float>(context, {1, 1, 1, 1, 1, 1}, {2, 3}));
+      context,
+      [&](Context& c, In in) { return FoldedBatchNormOfResult(c, in[0], in[1], in[2], in[3], mean, variance); },
+      {y, gamma, beta, FromHost<float>(context, {gate, gate, 1}, {3})},
+      FromHost<float>(context, {1, 1, 1, 1, 1, 1}, {2, 3}));
   const auto result = ToHost<float>(context, results[0]), grad_y = ToHost<float>(context, results[1]),
              grad_gamma = ToHost<float>(context, results[2]), means = ToHost<float>(context, mean),
              variances = ToHost<float>(context, variance);
@@ -178,6 +331,7 @@ TEST(FoldedBatchNormOfResult, NoGain) {
   EXPECT_EQ(grad_gamma[0], 0);
   EXPECT_EQ(grad_gamma[1], 0);
   EXPECT_EQ(ToHost<float>(context, results[3]), (std::vector<float>{2, 2, 2}));
+  EXPECT_EQ(ToHost<float>(context, SliceView(results[4], 0, 0, 2)), (std::vector<float>{0, 0}));
   EXPECT_EQ(means[0], 1);
   EXPECT_EQ(means[1], 2);
   EXPECT_EQ(variances[0], 4);
@@ -186,26 +340,49 @@ TEST(FoldedBatchNormOfResult, NoGain) {
   EXPECT_NEAR(variances[2], 0.9 * 4 + 0.1 * 2, 1e-4);  // unbiased: 1 * 2 / 1
 }
 
+TEST(FoldedBatchNormOfResult, NoGain) {
+  testing::TestContext context;
+  for (const float gate : {1.0f, 0.5f, 0.0f}) CheckNoGain(context, gate);
+}
+
 TEST(FoldedBatchNormOfResult, OneRowIsBeta) {
   testing::TestContext context;
   const FoldedCase test = MakeFoldedCase(context, {1, 5});
   const auto before = ToHost<float>(context, test.running_variance);
   const Tensor result =
-      FoldedBatchNormOfResult(context, test.y, test.gamma, test.beta, test.running_mean, test.running_variance);
+      FoldedBatchNormOfResult(context, test.y, test.gamma, test.beta, {}, test.running_mean, test.running_variance);
   EXPECT_EQ(ToHost<float>(context, result), ToHost<float>(context, test.beta));
   EXPECT_EQ(ToHost<float>(context, test.running_variance), before);
 }
 
-// A pruned channel gives 0: its mean goes to 0, so that evaluating gives beta as training does; its variance stays.
-TEST(FoldedBatchNormOfResult, PrunedChannelsKeepTheirVariance) {
+// A channel that is constant gives beta; its mean goes on, so that evaluating does too; its variance stays.
+TEST(FoldedBatchNormOfResult, ConstantChannelsKeepTheirVariance) {
   testing::TestContext context;
   const Tensor y = FromHost<float>(context, {0, 1, 0, 3}, {2, 2}), gamma = FromHost<float>(context, {2, 2}, {2});
   const Tensor beta = FromHost<float>(context, {5, 6}, {2}), mean = FromHost<float>(context, {1, 1}, {2});
   const Tensor variance = FromHost<float>(context, {4, 4}, {2});
-  EXPECT_EQ(ToHost<float>(context, FoldedBatchNormOfResult(context, y, gamma, beta, mean, variance)).at(0), 5);
+  EXPECT_EQ(ToHost<float>(context, FoldedBatchNormOfResult(context, y, gamma, beta, {}, mean, variance)).at(0), 5);
   EXPECT_NEAR(ToHost<float>(context, mean)[0], 0.9, 1e-6);
   EXPECT_EQ(ToHost<float>(context, variance)[0], 4);
   EXPECT_NE(ToHost<float>(context, variance)[1], 4);
+}
+
+TEST(FoldedBatchNormOfResult, RunningStatisticsStayFinite) {
+  testing::TestContext context;
+  const Tensor y = FromHost<float>(context, {NAN, 1, INFINITY, 1e30f, 1, 1, 3, 0, -1e30f, 3}, {2, 5});
+  const Tensor ones = FromHost<float>(context, {1, 1, 1, 1, 1}, {5});
+  const Tensor mean = FromHost<float>(context, {6, 6, 6, 6, 6}, {5}), variance = Clone(context, ones);
+  const Tensor gates = FromHost<float>(context, {1, 1, 1, 1, 0.5f}, {5});
+  FoldedBatchNormOfResult(context, y, ones, ones, gates, mean, variance, {0.5f, 1e-5f, Activation::kNone});
+  const auto means = ToHost<float>(context, mean), variances = ToHost<float>(context, variance);
+  for (const int c : {0, 2, 3}) {
+    EXPECT_EQ(means[c], 6);
+    EXPECT_EQ(variances[c], 1);
+  }
+  EXPECT_NEAR(means[1], 4, 1e-4);
+  EXPECT_NEAR(variances[1], 1.5, 1e-4);
+  EXPECT_NEAR(means[4], 5, 1e-4);  // the mean is 2 / 0.5, the variance 1 / 0.25, unbiased 8
+  EXPECT_NEAR(variances[4], 4.5, 1e-3);
 }
 
 }  // namespace

@@ -251,6 +251,16 @@ TEST(UpdateRunningStatistics, SameBitsOnEveryDevice) {
   EXPECT_EQ(bits(context), bits(cpu));
 }
 
+// Of each channel alone: one batch that overflows must not stay in them.
+TEST(UpdateRunningStatistics, LeavesThemWhereABatchIsNotFinite) {
+  testing::TestContext context;
+  const Tensor mean = FromHost<float>(context, {1, 2, 3, 4, 5}, {5}), variance = Clone(context, mean);
+  const Tensor statistics = FromHost<float>(context, {NAN, 0, -INFINITY, 0, 3, 1, INFINITY, 1, 3e38f, 1}, {2, 5});
+  for (const float momentum : {0.0f, 0.5f}) UpdateRunningStatistics(context, mean, variance, statistics, 2, momentum);
+  EXPECT_EQ(ToHost<float>(context, mean), (std::vector<float>{1, 2, 3, 4, 4}));
+  EXPECT_EQ(ToHost<float>(context, variance), (std::vector<float>{1, 2, 3, 4, 3.5f}));
+}
+
 // ---- all of them ----
 
 std::vector<std::vector<uint32_t>> KernelBits(Context& context, Isa isa, const FoldedCase& test, bool relu) {
@@ -275,9 +285,14 @@ std::vector<std::vector<uint32_t>> KernelBits(Context& context, Isa isa, const F
   (kernel, shift, slope, test.gamma.view(), test.beta.view(), mean.view(), variance.view(), 1e-5f, channels);
   const Tensor running_mean = out.emplace_back(Clone(context, test.running_mean));
   const Tensor running_variance = out.emplace_back(Clone(context, test.running_variance));
-  const UnfoldedStatistics unfolded{channel(), channel(), channel(), running_mean.view(), running_variance.view()};
+  const Tensor gates = RandomTensor(context, {channels}, 8, 0, 1);
+  const UnfoldedStatistics unfolded{channel(), channel(), channel(), channel(), channel(), channel()};
   BG_KERNEL_OF(isa, UnfoldStatistics)
-  (kernel, unfolded, mean.view(), variance.view(), test.gamma.view(), 0.1f, 1e-5f, rows, channels);
+  (kernel, unfolded, running_mean.view(), running_variance.view(),
+   {mean.view(), variance.view(), test.gamma.view(), gates.view()}, 0.1f, 1e-5f, rows, channels);
+  const UnfoldGradients unfold{channel(), channel(), channel(), channel()};
+  BG_KERNEL_OF(isa, UnfoldBackward)
+  (kernel, unfold, unfolded, test.beta.view(), test.gamma.view(), channels);
   BG_KERNEL_OF(isa, UpdateRunning)
   (kernel, running_mean.view(), running_variance.view(), mean.view(), variance.view(), 0.1f, rows, channels);
   const View scaled = like_y(), grad_w = like_y();
@@ -354,12 +369,14 @@ TEST(FoldedBatchNorm, BadOperands) {
   ExpectInvalid(folded(y, statistics, c, c, -1), {"folded_batch_norm: expected epsilon above 0, got -1"});
   const auto of_result = [&](const Tensor& y, const Tensor& gamma, const Tensor& running, float momentum = 0.1f) {
     return [&context, y, gamma, running, momentum, c] {
-      FoldedBatchNormOfResult(context, y, gamma, c, running, c, {momentum, 1, Activation::kNone});
+      FoldedBatchNormOfResult(context, y, gamma, c, {}, running, c, {momentum, 1, Activation::kNone});
     };
   };
   ExpectInvalid(of_result(none, c, c), {"folded_batch_norm_of_result: expected at least one value", "x [0, 3]"});
   ExpectInvalid(of_result(y, four, c), {"folded_batch_norm_of_result: expected gamma of shape [3], got [4]"});
   ExpectInvalid(of_result(y, c, four), {"folded_batch_norm_of_result: expected running_mean of shape [3]"});
+  ExpectInvalid([&] { FoldedBatchNormOfResult(context, y, c, c, four, c, c); },
+                {"folded_batch_norm_of_result: expected gates of shape [3], got [4]"});
   ExpectInvalid(of_result(y, c, c, 2), {"folded_batch_norm_of_result: expected momentum in [0, 1], got 2"});
   const auto update = [&](const Tensor& running, const Tensor& statistics, int64_t rows, float momentum) {
     return [&context, running, statistics, rows, momentum, c] {

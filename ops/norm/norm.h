@@ -22,9 +22,9 @@ struct BatchNormParams {
 // In training, mean and (biased) variance are those of x, which has at least one row, and are differentiated too;
 //   running_mean     <- (1 - momentum) running_mean     + momentum mean
 //   running_variance <- (1 - momentum) running_variance + momentum variance rows / (rows - 1)     (1 row: variance)
-// in place, and `statistics`, if not null, becomes [2, c]: mean and variance, constants. Otherwise the running
-// statistics are used, as constants that must not change before the backward. Saves x, gamma, the statistics, and y
-// when there is an activation.
+// in place, but for channels whose mean or variance is not finite, and `statistics`, if not null, becomes [2, c]: mean
+// and variance, constants. Otherwise the running statistics are used, as constants that must not change before the
+// backward. Saves x, gamma, the statistics, and y when there is an activation.
 Tensor BatchNorm(Context& context, const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& running_mean,
                  const Tensor& running_variance, const BatchNormParams& params = {}, Tensor* statistics = nullptr);
 

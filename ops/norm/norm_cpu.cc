@@ -24,9 +24,8 @@ void ChannelStatistics(KernelContext& context, View mean, View variance, View ru
         mean.As()[c] = moments.mean;
         variance.As()[c] = moments.variance;
         if (running_mean.data == nullptr) return;
-        running_mean.As()[c] = Running(running_mean.As()[c], moments.mean, momentum);
-        running_variance.As()[c] =
-            Running(running_variance.As()[c], UnbiasedVariance(moments.variance, row_count), momentum);
+        MoveRunning(running_mean.As() + c, running_variance.As() + c, moments.mean, moments.variance, momentum,
+                    row_count);
       });
 }
 

@@ -27,8 +27,7 @@ struct Moments {
     mean[channel] = moments.mean;
     variance[channel] = moments.variance;
     if (running_mean == nullptr) return;
-    running_mean[channel] = Running(running_mean[channel], moments.mean, momentum);
-    running_variance[channel] = Running(running_variance[channel], UnbiasedVariance(moments.variance, rows), momentum);
+    MoveRunning(running_mean + channel, running_variance + channel, moments.mean, moments.variance, momentum, rows);
   }
 };
 

@@ -10,7 +10,7 @@
 namespace bitgate {
 
 BG_PER_ISA(
-    // The running statistics, both or neither, are moved towards those of x.
+    // The running statistics, both or neither, are moved towards those of x where these are finite.
     void ChannelStatistics(KernelContext& context, View mean, View variance, View running_mean, View running_variance,
                            ConstView x, float momentum, int64_t rows, int64_t channels);
     void ChannelStatisticsBackward(KernelContext& context, View grad_x, ConstView grad_mean, ConstView grad_variance,

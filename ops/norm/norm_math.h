@@ -2,6 +2,7 @@
 #ifndef BITGATE_OPS_NORM_NORM_MATH_H_
 #define BITGATE_OPS_NORM_NORM_MATH_H_
 
+#include <float.h>
 #include <stdint.h>
 
 #include "runtime/base/math.h"
@@ -28,6 +29,16 @@ BG_HD_INLINE float UnbiasedVariance(float variance, int64_t rows) {
   if (rows < 2) return variance;
   const double n = static_cast<double>(rows);
   return static_cast<float>(static_cast<double>(variance) * n / (n - 1.0));
+}
+
+// Moves a channel's running statistics towards those of a batch; leaves them where these are not finite: one such batch
+// would stay in them for ever.
+BG_HD_INLINE void MoveRunning(float* running_mean, float* running_variance, float mean, float variance, float momentum,
+                              int64_t rows) {
+  const float unbiased = UnbiasedVariance(variance, rows);
+  if (!(Abs(mean) <= FLT_MAX && Abs(unbiased) <= FLT_MAX)) return;
+  *running_mean = Running(*running_mean, mean, momentum);
+  *running_variance = Running(*running_variance, unbiased, momentum);
 }
 
 BG_HD_INLINE float InverseDeviation(float variance, float epsilon) { return 1.0f / Sqrt(variance + epsilon); }

@@ -61,33 +61,48 @@ Tensor Normalised(Context& context, const char* op, const Tensor& x, const Stati
   return y;
 }
 
+NormGradients NormSums(Context& context, const char* op, const Tensor& grad_y, const Tensor& x,
+                       const Statistics& statistics, float epsilon) {
+  const ChannelMatrix size(x.shape());
+  NormGradients sums;
+  if (size.rows == 0) {
+    sums.gamma = Zeros(context, {size.channels});
+    sums.beta = Zeros(context, {size.channels});
+    return sums;
+  }
+  sums.gamma = Empty(context, {size.channels});
+  sums.beta = Empty(context, {size.channels});
+  static const KernelTable<decltype(cpu::scalar::BatchNormBackwardChannels)> kernels{
+      BG_CPU_KERNEL(BatchNormBackwardChannels), BG_CUDA_KERNEL(BatchNormBackwardChannels)};
+  kernels.For(context.device(), op)(context.kernel(), sums.gamma.view(), sums.beta.view(), grad_y.view(), x.view(),
+                                    statistics.mean.view(), statistics.variance.view(), epsilon, size.rows,
+                                    size.channels);
+  return sums;
+}
+
+Tensor NormalisedBackwardData(Context& context, const char* op, const Tensor& grad_y, const Tensor& x,
+                              const Statistics& statistics, const Tensor& gamma, const NormGradients& sums,
+                              float epsilon) {
+  const ChannelMatrix size(x.shape());
+  Tensor grad_x = Empty(context, x.shape());
+  if (size.rows == 0) return grad_x;
+  static const KernelTable<decltype(cpu::scalar::BatchNormBackwardData)> kernels{BG_CPU_KERNEL(BatchNormBackwardData),
+                                                                                 BG_CUDA_KERNEL(BatchNormBackwardData)};
+  kernels.For(context.device(), op)(context.kernel(), grad_x.view(), grad_y.view(), x.view(), statistics.mean.view(),
+                                    statistics.variance.view(), gamma.view(), sums.gamma.view(), sums.beta.view(),
+                                    epsilon, size.rows, size.channels);
+  return grad_x;
+}
+
 NormGradients NormalisedBackward(Context& context, const char* op, const Tensor& grad_y, const Tensor& x,
                                  const Statistics& statistics, const Tensor& gamma, float epsilon, bool own_statistics,
                                  bool wants_x, bool wants_others) {
-  const ChannelMatrix size(x.shape());
-  const auto& [mean, variance] = statistics;
   NormGradients gradients;
-  if (wants_x) gradients.x = Empty(context, x.shape());
-  if (size.rows == 0) {
-    gradients.gamma = Zeros(context, {size.channels});
-    gradients.beta = Zeros(context, {size.channels});
-    return gradients;
+  if (own_statistics || wants_others) gradients = NormSums(context, op, grad_y, x, statistics, epsilon);
+  if (wants_x) {
+    gradients.x = NormalisedBackwardData(context, op, grad_y, x, statistics, gamma,
+                                         own_statistics ? gradients : NormGradients(), epsilon);
   }
-  if (own_statistics || wants_others) {
-    gradients.gamma = Empty(context, {size.channels});
-    gradients.beta = Empty(context, {size.channels});
-    static const KernelTable<decltype(cpu::scalar::BatchNormBackwardChannels)> kernels{
-        BG_CPU_KERNEL(BatchNormBackwardChannels), BG_CUDA_KERNEL(BatchNormBackwardChannels)};
-    kernels.For(context.device(), op)(context.kernel(), gradients.gamma.view(), gradients.beta.view(), grad_y.view(),
-                                      x.view(), mean.view(), variance.view(), epsilon, size.rows, size.channels);
-  }
-  if (!wants_x) return gradients;
-  static const KernelTable<decltype(cpu::scalar::BatchNormBackwardData)> kernels{BG_CPU_KERNEL(BatchNormBackwardData),
-                                                                                 BG_CUDA_KERNEL(BatchNormBackwardData)};
-  kernels.For(context.device(), op)(
-      context.kernel(), gradients.x.view(), grad_y.view(), x.view(), mean.view(), variance.view(), gamma.view(),
-      own_statistics ? gradients.gamma.view() : ConstView(), own_statistics ? gradients.beta.view() : ConstView(),
-      epsilon, size.rows, size.channels);
   return gradients;
 }
 

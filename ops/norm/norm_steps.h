@@ -43,8 +43,17 @@ struct NormGradients {
   Tensor x, gamma, beta;
 };
 
-// Given the gradient before the activation. Undefined where not wanted, but where x needs them: through the statistics,
-// if they are those of x.
+// sum(grad_y (x - mean) / sqrt(variance + epsilon)) and sum(grad_y), as the gradients of gamma and beta.
+NormGradients NormSums(Context& context, const char* op, const Tensor& grad_y, const Tensor& x,
+                       const Statistics& statistics, float epsilon);
+
+// The gradient of x: through the statistics by these sums, or with constant statistics where they are undefined.
+Tensor NormalisedBackwardData(Context& context, const char* op, const Tensor& grad_y, const Tensor& x,
+                              const Statistics& statistics, const Tensor& gamma, const NormGradients& sums,
+                              float epsilon);
+
+// Both. Given the gradient before the activation. Undefined where not wanted, but where x needs them: through the
+// statistics, if they are those of x.
 NormGradients NormalisedBackward(Context& context, const char* op, const Tensor& grad_y, const Tensor& x,
                                  const Statistics& statistics, const Tensor& gamma, float epsilon, bool own_statistics,
                                  bool wants_x, bool wants_others);

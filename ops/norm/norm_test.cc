@@ -177,6 +177,20 @@ TEST(BatchNorm, MomentumFromNoneToAll) {
   }
 }
 
+// What x is may be gone with the next step; what is in the running statistics stays in them.
+TEST(BatchNorm, RunningStatisticsStayFinite) {
+  testing::TestContext context;
+  const Tensor x = FromHost<float>(context, {NAN, 1, INFINITY, 1e30f, 1, 1, 3, 0, -1e30f, 3}, {2, 5});
+  const Tensor ones = FromHost<float>(context, {1, 1, 1, 1, 1}, {5});
+  const Tensor mean = FromHost<float>(context, {6, 6, 6, 6, 6}, {5}), variance = Clone(context, mean);
+  BatchNormParams params;
+  params.momentum = 0.5f;
+  const auto y = ToHost<float>(context, BatchNorm(context, x, ones, ones, mean, variance, params));
+  EXPECT_TRUE(std::isnan(y[0]));
+  EXPECT_EQ(ToHost<float>(context, mean), (std::vector<float>{6, 4, 6, 6, 4}));
+  EXPECT_EQ(ToHost<float>(context, variance), (std::vector<float>{6, 4, 6, 6, 4}));  // 2, unbiased
+}
+
 // Far from 0 the squares' difference must not cancel.
 TEST(BatchNorm, VarianceOfChannelsFarFromZero) {
   testing::TestContext context;

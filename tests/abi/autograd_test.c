@@ -190,6 +190,24 @@ static void statistics(void) {
   bg_tensor_free(variance);
 }
 
+/* The first channel half open, the second closed. Without gates the first is 4.5, 1.5. */
+static void folded_norm_of_gated_channels(void) {
+  const bg_folded_norm_params params = {.struct_size = sizeof params, .momentum = 0.5f, .epsilon = 1};
+  bg_tensor *x = LEAF(2, 2, 2.25f, 0.2f, 0.75f, 0.1f), *gamma = LEAF(2, 0, 6, 6), *beta = LEAF(2, 0, 1, 1);
+  bg_tensor *gates = LEAF(2, 0, 0.5f, 0.05f), *mean = LEAF(2, 0, 2, 2), *variance = LEAF(2, 0, 8, 8), *y = NULL;
+  CHECK_OK(bg_folded_batch_norm_of_result(context, x, gamma, beta, gates, mean, variance, &params, &y));
+  EXPECT(y, -0.8f, -2.8f, -4.4f, -2.9f); /* 2.4 (x - 3) + 1, x - 4 + 1 */
+  EXPECT(mean, 1.75f, 2);
+  EXPECT(variance, 4.5625f, 8); /* half of 8 and 2 * 9 / 16 */
+  BACK(y, 1, 3, 0, 0);
+  EXPECT_GRADIENT(x, 0.432f, 3, -2.832f, 0);
+  EXPECT_GRADIENT(gamma, -0.108f, -2);
+  EXPECT_GRADIENT(beta, 1, 3);
+  EXPECT_GRADIENT(gates, 13.104f, 0); /* and -2.304 by x: 2.4 * 4.5 together */
+  bg_tensor_free(mean);
+  bg_tensor_free(variance);
+}
+
 static void folded_norm(void) {
   const bg_folded_norm_params params = {.struct_size = sizeof params, .momentum = 0.5f, .epsilon = 1};
   bg_tensor *w = LEAF(2, 2, 1, 2, 3, 4), *gain = LEAF(2, 0, 2, -1), *gamma = LEAF(1, 0, 6), *beta = LEAF(1, 0, 1);
@@ -223,7 +241,7 @@ static void folded_norm(void) {
   x = LEAF(2, 1, 3.4641016f, -3.4641016f);
   gamma = LEAF(1, 0, -6);
   beta = LEAF(1, 0, 1);
-  CHECK_OK(bg_folded_batch_norm_of_result(context, x, gamma, beta, mean, variance, &params, &y)); /* 1.5 x + 1 */
+  CHECK_OK(bg_folded_batch_norm_of_result(context, x, gamma, beta, NULL, mean, variance, &params, &y)); /* 1.5 x + 1 */
   EXPECT(y, 6.1961524f, -4.1961524f);
   EXPECT(mean, 1);
   EXPECT(variance, 7); /* half of 8 and 2 * 3 */
@@ -391,6 +409,7 @@ int main(int argc, char** argv) {
   RUN(windows);
   RUN(statistics);
   RUN(folded_norm);
+  RUN(folded_norm_of_gated_channels);
   RUN(losses);
   RUN(quantizers);
   RUN(bsq);

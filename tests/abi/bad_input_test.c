@@ -75,7 +75,7 @@ static void numbers_that_are_no_enumerators(void) {
   REFUSED("bg_activation", bg_conv2d(context, image, image, NULL, &params, &none));
   REFUSED("bg_activation", bg_batch_norm(context, x, x, x, x, x, &norm, &none));
   REFUSED("bg_activation", bg_folded_batch_norm(context, x, x, x, x, x, &folded, &none));
-  REFUSED("bg_activation", bg_folded_batch_norm_of_result(context, x, x, x, x, x, &folded, &none));
+  REFUSED("bg_activation", bg_folded_batch_norm_of_result(context, x, x, x, NULL, x, x, &folded, &none));
   REFUSED("bg_gate_mode", bg_gates(context, phi, phi, (bg_gate_mode)3, &site, 1, &none));
   bg_tensor_free(x);
   bg_tensor_free(image);
@@ -124,9 +124,14 @@ static void operands(void) {
   REFUSED("beta of shape [3]", bg_folded_shift(context, three, two, three, three, 1, &none));
   REFUSED("statistics of shape [2, 3]", bg_folded_batch_norm(context, matrix, three, three, three, three, NULL, &none));
   REFUSED("epsilon", bg_folded_batch_norm(context, matrix, matrix, three, three, three, &folded, &none));
-  REFUSED("gamma of shape [3]", bg_folded_batch_norm_of_result(context, matrix, two, three, three, three, NULL, &none));
-  REFUSED("momentum", bg_folded_batch_norm_of_result(context, matrix, three, three, three, three, &folded, &none));
-  REFUSED("at least one", bg_folded_batch_norm_of_result(context, empty, three, three, three, three, NULL, &none));
+  REFUSED("gamma of shape [3]",
+          bg_folded_batch_norm_of_result(context, matrix, two, three, NULL, three, three, NULL, &none));
+  REFUSED("gates of shape [3]",
+          bg_folded_batch_norm_of_result(context, matrix, three, three, two, three, three, NULL, &none));
+  REFUSED("momentum",
+          bg_folded_batch_norm_of_result(context, matrix, three, three, NULL, three, three, &folded, &none));
+  REFUSED("at least one",
+          bg_folded_batch_norm_of_result(context, empty, three, three, NULL, three, three, NULL, &none));
   CHECK_INVALID("at least one row", bg_update_running_statistics(context, three, three, matrix, 0, 0));
   CHECK_INVALID("statistics of shape [2, 3]", bg_update_running_statistics(context, three, three, three, 1, 0));
   CHECK_INVALID("float32", bg_tensor_set_requires_grad(integers, 1));

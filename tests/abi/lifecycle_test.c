@@ -236,6 +236,45 @@ static void models_and_trainers(void) {
   bg_model_free(model);
 }
 
+/* Of a zoo network whose batch norms freezing has folded: a configuration of it is not of the zoo's any more. */
+static void graphs_of_models(void) {
+  static const char *const kOfZoo[] = {"zoo: \"resnet20\"", "kind: \"batch_norm\""};
+  const int64_t dims[4] = {2, 32, 32, 3};
+  const char *text = NULL, *config_text = NULL;
+  bg_context *context = tiny_context();
+  bg_config *config = NULL;
+  bg_graph *graph = NULL;
+  bg_model *model = NULL, *again = NULL;
+  bg_tensor *images = NULL, *logits = NULL, *penalty = NULL;
+  CHECK_OK(bg_graph_create_from_zoo("resnet20", &graph));
+  CHECK_OK(bg_config_create_from_graph(graph, &config));
+  CHECK_OK(bg_config_set(config, "quantizer.method", "bayesian_bits"));
+  CHECK_OK(bg_model_create(config, "cpu", &model));
+  CHECK_OK(bg_tensor_create(context, BG_FLOAT32, 4, dims, NULL, &images));
+  CHECK_OK(bg_model_forward(model, context, images, 1, 1, &logits, &penalty)); /* ranges are known now */
+  for (int frozen = 0; frozen < 2; ++frozen) {
+    bg_graph_free(graph);
+    bg_config_free(config);
+    if (frozen) CHECK_OK(bg_model_freeze(model, NULL));
+    CHECK_OK(bg_model_graph(model, &graph));
+    CHECK_OK(bg_graph_text(graph, &text));
+    CHECK((strstr(text, kOfZoo[1]) == NULL) == frozen);
+    CHECK_OK(bg_config_create_from_graph(graph, &config));
+    CHECK_OK(bg_config_text(config, &config_text));
+    CHECK((strstr(config_text, kOfZoo[0]) == NULL) == frozen);
+    CHECK(strstr(config_text, kOfZoo[1]) == NULL);
+    CHECK_OK(bg_model_create(config, "cpu", &again));
+    bg_model_free(again);
+  }
+  bg_tensor_free(images);
+  bg_tensor_free(logits);
+  bg_tensor_free(penalty);
+  bg_graph_free(graph);
+  bg_config_free(config);
+  bg_model_free(model);
+  bg_context_free(context);
+}
+
 int main(int argc, char **argv) {
   check_begin(argc, argv);
   RUN(library);
@@ -246,5 +285,6 @@ int main(int argc, char **argv) {
   RUN(configurations);
   RUN(datasets);
   RUN(models_and_trainers);
+  RUN(graphs_of_models);
   return check_finish();
 }

@@ -246,15 +246,19 @@ static void folded_norms(void) {
   NULL_ALLOWED(bg_folded_batch_norm, params, context, images, statistics, one, one, one, NULL, &out.tensor);
   bg_tensor_free(out.tensor);
   out = before;
-  NULL_REFUSED(bg_folded_batch_norm_of_result, context, NULL, images, one, one, one, one, NULL, &out.tensor);
-  NULL_REFUSED(bg_folded_batch_norm_of_result, x, context, NULL, one, one, one, one, NULL, &out.tensor);
-  NULL_REFUSED(bg_folded_batch_norm_of_result, gamma, context, images, NULL, one, one, one, NULL, &out.tensor);
-  NULL_REFUSED(bg_folded_batch_norm_of_result, beta, context, images, one, NULL, one, one, NULL, &out.tensor);
-  NULL_REFUSED(bg_folded_batch_norm_of_result, running_mean, context, images, one, one, NULL, one, NULL, &out.tensor);
-  NULL_REFUSED(bg_folded_batch_norm_of_result, running_variance, context, images, one, one, one, NULL, NULL,
+  NULL_REFUSED(bg_folded_batch_norm_of_result, context, NULL, images, one, one, one, one, one, NULL, &out.tensor);
+  NULL_REFUSED(bg_folded_batch_norm_of_result, x, context, NULL, one, one, one, one, one, NULL, &out.tensor);
+  NULL_REFUSED(bg_folded_batch_norm_of_result, gamma, context, images, NULL, one, one, one, one, NULL, &out.tensor);
+  NULL_REFUSED(bg_folded_batch_norm_of_result, beta, context, images, one, NULL, one, one, one, NULL, &out.tensor);
+  NULL_REFUSED(bg_folded_batch_norm_of_result, running_mean, context, images, one, one, one, NULL, one, NULL,
                &out.tensor);
-  NULL_REFUSED(bg_folded_batch_norm_of_result, y, context, images, one, one, one, one, NULL, NULL);
-  NULL_ALLOWED(bg_folded_batch_norm_of_result, params, context, images, one, one, one, one, NULL, &out.tensor);
+  NULL_REFUSED(bg_folded_batch_norm_of_result, running_variance, context, images, one, one, one, one, NULL, NULL,
+               &out.tensor);
+  NULL_REFUSED(bg_folded_batch_norm_of_result, y, context, images, one, one, one, one, one, NULL, NULL);
+  NULL_ALLOWED(bg_folded_batch_norm_of_result, gates, context, images, one, one, NULL, one, one, NULL, &out.tensor);
+  bg_tensor_free(out.tensor);
+  out = before;
+  NULL_ALLOWED(bg_folded_batch_norm_of_result, params, context, images, one, one, one, one, one, NULL, &out.tensor);
   bg_tensor_free(out.tensor);
   out = before;
   NULL_REFUSED(bg_update_running_statistics, context, NULL, one, one, statistics, 1, 0);

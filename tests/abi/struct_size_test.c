@@ -82,7 +82,7 @@ static void parameters_of_ops(void) {
   READ(bg_batch_norm_params, norm, given, bg_batch_norm(context, image, one, one, one, one, given, &y));
   bg_tensor_free(y);
   READ(bg_folded_norm_params, folded, given,
-       bg_folded_batch_norm_of_result(context, image, one, one, one, one, given, &y));
+       bg_folded_batch_norm_of_result(context, image, one, one, NULL, one, one, given, &y));
   bg_tensor_free(y);
   READ(bg_adam_params, adam, given, bg_adam_step(context, p, p, p, p, given));
   READ(bg_sgd_params, sgd, given, bg_sgd_step(context, p, p, NULL, given));

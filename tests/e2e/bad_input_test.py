@@ -236,7 +236,17 @@ class BadInputTest(harness.Case):
         self.check(("eval", f"--weights={weights}"), USAGE, "--recipe and --weights")
         self.check(("eval",), USAGE, "expected a checkpoint, or --recipe")
         self.check(("export", self.checkpoint()), USAGE, "--onnx or --weights")
-        self.check(("export", self.checkpoint(), "--onnx=same", "--weights=same"), FAILURE, "two files")
+
+    def test_two_exports(self):
+        path = self.checkpoint()
+        (self.folder / "link").symlink_to(self.folder)
+        for onnx, weights in (("same", "same"), ("same", "./same"), (self.folder / "same", "data/../same"),
+                              ("same", "link/same")):
+            self.check(("export", path, f"--onnx={onnx}", f"--weights={weights}"), FAILURE, "two files")
+        self.run_bitgate("freeze", path, "-o", "frozen.safetensors")
+        for onnx, weights in (("m.onnx", "no/such/w"), ("no/such/m.onnx", "w.safetensors")):
+            self.check(("export", "frozen.safetensors", f"--onnx={onnx}", f"--weights={weights}"), FAILURE, "no/such")
+        self.run_bitgate("export", "frozen.safetensors", "--onnx=m.onnx", "--weights=w.safetensors")
 
     def test_cuda_without_cuda(self):
         if self.run_json("version")["build"] == "cuda":

@@ -53,7 +53,14 @@ std::string Promises(const Row& row) {
   return promises;
 }
 
-std::string Peak(const Row& row) { return row.peak_bytes > 0 ? Format("  peak %.2f GB", row.peak_bytes / 1e9) : ""; }
+std::string Peak(const Row& row) {
+  if (row.peak_bytes == 0) return "";
+  std::string peak = Format("peak %.2f GB, baseline's %.2f", row.peak_bytes / 1e9, row.baseline_peak_bytes / 1e9);
+  if (row.allowed_peak_bytes > 0) {
+    peak += Format(", <= %.2f GB %s", row.allowed_peak_bytes / 1e9, Verdict(row.peak_bytes <= row.allowed_peak_bytes));
+  }
+  return peak;
+}
 
 std::string Bandwidth(const Row& row) {
   if (row.measured_bytes == 0 || row.baseline_bytes == 0) return "";
@@ -90,7 +97,8 @@ std::string ToJson(const std::vector<Row>& rows) {
                     {"baseline", row.baseline},
                     {"baseline_ms", row.baseline_ms},
                     {"calls", row.calls},
-                    {"peak_bytes", row.peak_bytes}});
+                    {"peak_bytes", row.peak_bytes},
+                    {"baseline_peak_bytes", row.baseline_peak_bytes}});
   }
   return json.dump();
 }

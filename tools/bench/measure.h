@@ -33,7 +33,8 @@ struct Row {
   int calls = 1;
   double allowed_ms = 0;                          // the time that is promised, whatever the baseline's; 0: none is
   double measured_bytes = 0, baseline_bytes = 0;  // of memory, read and written; 0: not told
-  double peak_bytes = 0;                          // of memory that what is measured held at once; 0: not told
+  // Of memory that both held at once; 0: not told. And what is promised of the first.
+  double peak_bytes = 0, baseline_peak_bytes = 0, allowed_peak_bytes = 0;
 };
 
 // Aligned, with a header; says for each row whether the promise is kept.

@@ -127,13 +127,16 @@ TensorHandle FoldedBatchNormOp(const TensorHandle& x, const TensorHandle& statis
 
 TensorHandle FoldedBatchNormOfResultOp(const TensorHandle& x, const TensorHandle& gamma, const TensorHandle& beta,
                                        const TensorHandle& running_mean, const TensorHandle& running_variance,
-                                       float momentum, float epsilon, const OptionalName& activation) {
+                                       const TensorHandle& gates, float momentum, float epsilon,
+                                       const OptionalName& activation) {
   const FoldedBatchNormOfResultParams params{momentum, epsilon, ActivationOf(activation)};
   return Apply(
       1,
       [&](Context& context, const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& mean,
-          const Tensor& variance) { return FoldedBatchNormOfResult(context, x, gamma, beta, mean, variance, params); },
-      x, gamma, beta, running_mean, running_variance);
+          const Tensor& variance, const Tensor& gates) {
+        return FoldedBatchNormOfResult(context, x, gamma, beta, gates, mean, variance, params);
+      },
+      x, gamma, beta, running_mean, running_variance, gates);
 }
 
 void UpdateRunningStatisticsOp(const TensorHandle& running_mean, const TensorHandle& running_variance,
@@ -324,13 +327,15 @@ statistics [2, c] are the channel_statistics of the float weight's, sigma the ro
 [c]. activation: None or "relu". The running statistics stay as they are: update_running_statistics. Differentiable by
 x, statistics, gamma and beta. Raises ValueError for shapes, dtypes and numbers that do not fit.)");
   ops.def("folded_batch_norm_of_result", FoldedBatchNormOfResultOp, Operand("x"), Operand("gamma"), Operand("beta"),
-          Operand("running_mean"), Operand("running_variance"), py::kw_only(), py::arg("momentum") = 0.1f,
-          py::arg("epsilon") = 1e-5f, py::arg("activation") = py::none(),
+          Operand("running_mean"), Operand("running_variance"), py::arg("gates") = py::none(), py::kw_only(),
+          py::arg("momentum") = 0.1f, py::arg("epsilon") = 1e-5f, py::arg("activation") = py::none(),
           R"(The same by the statistics of x itself, the gain = gamma / sigma_run of its weight undone.
 
 activation(sigma_run (x - mean) / sqrt(variance / gain^2 + epsilon) + beta), and beta where the gain is 0. The running
-statistics move towards mean / gain and variance / gain^2 in place, by momentum. activation: None or "relu".
-Differentiable by x, gamma and beta. Raises ValueError for shapes, dtypes and numbers that do not fit.)");
+statistics move towards mean / gain and variance / gain^2 in place, by momentum. gates [c]: by what the channels of x
+were multiplied (bayesian_bits), or None; mean is then that of x over its gate, variance over its square, and a channel
+whose gate is below 1/16 keeps its running statistics and is normalised by them. activation: None or "relu".
+Differentiable by x, gamma, beta and gates. Raises ValueError for shapes, dtypes and numbers that do not fit.)");
   ops.def("update_running_statistics", UpdateRunningStatisticsOp, Operand("running_mean"), Operand("running_variance"),
           Operand("statistics"), py::arg("rows"), py::kw_only(), py::arg("momentum") = 0.1f,
           R"(Moves running statistics towards a batch's, by momentum. In place.

@@ -128,7 +128,7 @@ class Model:
 
     @property
     def graph(self) -> Graph:
-        """The network as data."""
+        """The network as data, as it runs: without the batch norms that freezing has folded into weights and biases."""
         return self._core.graph
 
     @property
@@ -282,9 +282,9 @@ class Model:
         """For loops of one's own: preprocessed images (preprocess()) to logits.
 
         With `train` gates are drawn, their noise keyed by the configuration's seed and `step`, ops record, and the
-        result is (logits, penalty): the regularizer to add to the loss, None where the method has none. Without, it
-        computes as frozen networks do and records nothing. Raises ValueError for images that do not fit, or are not on
-        the model's device.
+        result is (logits, penalty): the regularizer to add to the loss, None where the method has none; each such pass
+        moves the running statistics of batch norms. Without, it computes as frozen networks do and records nothing.
+        Raises ValueError for images that do not fit, or are not on the model's device.
         """
         if not isinstance(x, Tensor):
             raise TypeError(f"model: expected a Tensor, as preprocess() gives, got {type(x).__name__}; predict() and "

@@ -224,6 +224,16 @@ class OwnLoopTest(support.Case):
             self.assertIsNone(net.parameters()["batch_norm1/running_mean"].grad)
             self.assertTrue(net.parameters()["batch_norm1/running_mean"].numpy().any())
 
+    def test_graph_of_a_frozen_model(self):
+        """What runs: without the batch norms that freezing has folded, and so is a configuration of it."""
+        net = bg.Model(tiny_graph(), bg.BayesianBits())
+        self.assertEqual(bg.Model(bg.Config.from_graph(net.graph)).graph, tiny_graph())
+        bg.Trainer(net).step(self.images, self.labels)
+        net.freeze()
+        self.assertNotIn("batch_norm", net.graph.text)
+        self.assertEqual(bg.Model(bg.Config.from_graph(net.graph)).graph, net.graph)
+        self.assertIn("batch_norm", net.config.text)
+
     def test_batch_norm_statistics(self):
         net = bg.Model(tiny_graph(), bg.BayesianBits(batch_norm_statistics="detached"))
         self.assertIn("batch_norm_statistics: DETACHED", net.config.text)

@@ -132,7 +132,18 @@ class ElementTest(support.Case):
                 numpy.testing.assert_allclose(got.numpy(), normal, rtol=1e-4, atol=1e-5)
             for tensor, expected in zip(running, moved):
                 numpy.testing.assert_allclose(tensor.numpy(), expected, rtol=1e-4, atol=1e-5)
+        gates = numpy.array([1, 0.5, 0], numpy.float32)  # the last one closed: shift alone
+        running = bg.tensor(running_mean), bg.tensor(running_variance)
+        gated = ops.linear(bg.tensor(x), ops.scale_rows(folded, bg.tensor(gates)))
+        got = ops.folded_batch_norm_of_result(gated, bg.tensor(gamma), bg.tensor(beta), *running, bg.tensor(gates))
+        slope = sigma / numpy.sqrt(y.var(0) + 1e-5)
+        expected = slope * gated.numpy() + beta - gamma * y.mean(0) / numpy.sqrt(y.var(0) + 1e-5)
+        expected[:, 2] = shift.numpy()[2]
+        numpy.testing.assert_allclose(got.numpy(), expected, rtol=1e-4, atol=1e-5)
+        self.assertEqual(running[0].numpy()[2], running_mean[2])
+        self.assertNotEqual(running[0].numpy()[1], running_mean[1])
         self.check(ValueError, "statistics", call=lambda: ops.folded_batch_norm(result, shift, shift, shift, shift))
+        self.check(ValueError, "gates", call=lambda: ops.folded_batch_norm_of_result(result, gain, gain, *running, result))
         self.check(ValueError, "one row", call=lambda: ops.update_running_statistics(shift, gain, statistics, 0))
         self.check(ValueError, "epsilon", call=lambda: ops.folded_gain(gain, gain, epsilon=0))
 

@@ -1,5 +1,7 @@
 // Channels of zeros around those there are: Pad. Keeps all its channels: which ones are padded is a matter of their
 // order.
+#include "ops/elementwise/pad_channels.h"
+
 #include <algorithm>
 
 #include "models/deploy/kinds/kinds.h"
@@ -11,9 +13,9 @@ struct Padding {
   int64_t before, behind;
 
   explicit Padding(const DeployNode& node) {
-    const int64_t added = node.node.spec.shape.back() - node.graph.shape(node.node.inputs[0]).back();
-    before = added / 2;
-    behind = added - before;
+    const int64_t channels = node.graph.shape(node.node.inputs[0]).back(), padded = node.node.spec.shape.back();
+    before = PadChannelsBefore(channels, padded);
+    behind = padded - channels - before;
   }
 };
 

@@ -46,19 +46,33 @@ BsqLayer FromCodes(Context& context, const Codes& layer) {
           layer.bits};
 }
 
-// Codes as BsqWeight would round them. Without `saturate` they go as far as the planes do.
-Codes ToCodes(Context& context, const BsqLayer& layer, bool saturate) {
+// u (2^bits - 1) of every weight.
+std::vector<float> PlaneSums(Context& context, const BsqLayer& layer) {
   const int64_t elements = CheckBsqPlanes(context, kAdjust, layer.planes, layer.bits);
   CheckOperandShape(context, kAdjust, "scale", layer.scale, {1});
   const std::vector<float> planes = ToHost<float>(context, layer.planes);
-  Codes result{std::vector<int32_t>(elements), ToHost<float>(context, layer.scale)[0], layer.bits};
-  CheckFinite(kAdjust, "scale", result.scale);
-  const float levels = BsqLevels(layer.bits), far = static_cast<float>(2 * Largest(layer.bits) + 1);
+  std::vector<float> sums(elements);
   for (int64_t i = 0; i < elements; ++i) {
-    const float sum = BsqPlaneSum<float>(
+    sums[i] = BsqPlaneSum<float>(
         layer.bits, [&](int row) { return planes[row * elements + i]; }, [](float value) { return value; });
-    CheckFinite(kAdjust, "planes", sum);
-    const float code = saturate ? BsqCode(sum, levels, 1.0f) : Clamp(Rint(sum / levels * levels), -far, far);
+    CheckFinite(kAdjust, "planes", sums[i]);
+  }
+  return sums;
+}
+
+float ScaleOf(Context& context, const BsqLayer& layer) {
+  const float scale = ToHost<float>(context, layer.scale)[0];
+  CheckFinite(kAdjust, "scale", scale);
+  return scale;
+}
+
+// Codes as BsqWeight would round them. Without `saturate` they go as far as the planes do.
+Codes ToCodes(Context& context, const BsqLayer& layer, bool saturate) {
+  const std::vector<float> sums = PlaneSums(context, layer);
+  Codes result{std::vector<int32_t>(sums.size()), ScaleOf(context, layer), layer.bits};
+  const float levels = BsqLevels(layer.bits), far = static_cast<float>(2 * Largest(layer.bits) + 1);
+  for (size_t i = 0; i < sums.size(); ++i) {
+    const float code = saturate ? BsqCode(sums[i], levels, 1.0f) : Clamp(Rint(sums[i] / levels * levels), -far, far);
     result.codes[i] = static_cast<int32_t>(code);
   }
   return result;
@@ -119,6 +133,13 @@ BsqLayer BsqAdjust(Context& context, const BsqLayer& layer) {
   Codes codes = Requantized(context, layer);
   DropPlanes(&codes);
   return FromCodes(context, codes);
+}
+
+Tensor BsqFloat(Context& context, const BsqLayer& layer) {
+  std::vector<float> values = PlaneSums(context, layer);
+  const float step = ScaleOf(context, layer) / BsqLevels(layer.bits);
+  for (float& value : values) value *= step;
+  return FromHost(context, values, {static_cast<int64_t>(values.size())});
 }
 
 std::vector<int32_t> BsqCodes(Context& context, const BsqLayer& layer) {

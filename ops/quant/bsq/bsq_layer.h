@@ -35,6 +35,9 @@ BsqLayer BsqRequantize(Context& context, const BsqLayer& layer);
 // The optimizer's moments belong to the old planes.
 BsqLayer BsqAdjust(Context& context, const BsqLayer& layer);
 
+// scale * u of every weight, [elements]: what BsqWeight rounds, not saturated either.
+Tensor BsqFloat(Context& context, const BsqLayer& layer);
+
 // Q(u) (2^bits - 1) of every weight, -(2^bits - 1) to 2^bits - 1: BsqWeight gives scale * (code / (2^bits - 1)).
 std::vector<int32_t> BsqCodes(Context& context, const BsqLayer& layer);
 

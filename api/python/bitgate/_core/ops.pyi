@@ -82,6 +82,7 @@ def folded_batch_norm_of_result(
     beta: Tensor,
     running_mean: Tensor,
     running_variance: Tensor,
+    gates: Tensor | None = None,
     *,
     momentum: float = 0.1,
     epsilon: float = 1e-5,
