@@ -39,10 +39,10 @@ struct EpochSummary {
   int64_t epoch, epochs;  // epoch from 1, of the phase
   int64_t line;           // number of the epoch in the run, from 1, over all phases
   int64_t global_step;
-  double train_loss, train_penalty, train_accuracy;     // means over the epoch
-  double test_loss, test_accuracy;                      // at its end, as frozen networks compute
-  double penalty;                                       // at its end
-  double objective;                                     // test_loss + penalty
+  double train_loss, train_penalty, train_accuracy;  // means over the epoch
+  double test_loss, test_accuracy;                   // at its end, as frozen networks compute
+  double penalty;                                    // at its end
+  double objective;                                  // test_loss + penalty
   // The lowest objective of the phase so far; where its end re-quantizes, that of the last epoch alone.
   bool best;
   double relative_bops;                                 // to 32-bit weights and activations, 0 to 1

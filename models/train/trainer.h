@@ -45,8 +45,8 @@ struct TrainerOptions {
   uint64_t seed = 0;                 // of the data's order, its augmentation and the gates' noise
   AugmentationOptions augmentation;  // of training images
   PhaseOptions gates, fine_tune;
-  // Where the network's method re-quantizes (Method::requantizes): after so many epochs of phase "gates" each, and after its
-  // last; optimizers then begin anew. 0: after the last only.
+  // Where the network's method re-quantizes (Method::requantizes): after so many epochs of phase "gates" each, and
+  // after its last; optimizers then begin anew. 0: after the last only.
   int64_t requantize_every = 0;
 };
 

@@ -143,7 +143,8 @@ class ElementTest(support.Case):
         self.assertEqual(running[0].numpy()[2], running_mean[2])
         self.assertNotEqual(running[0].numpy()[1], running_mean[1])
         self.check(ValueError, "statistics", call=lambda: ops.folded_batch_norm(result, shift, shift, shift, shift))
-        self.check(ValueError, "gates", call=lambda: ops.folded_batch_norm_of_result(result, gain, gain, *running, result))
+        self.check(ValueError, "gates", call=lambda: ops.folded_batch_norm_of_result(result, gain, gain, gain, gain,
+                                                                                     result))
         self.check(ValueError, "one row", call=lambda: ops.update_running_statistics(shift, gain, statistics, 0))
         self.check(ValueError, "epsilon", call=lambda: ops.folded_gain(gain, gain, epsilon=0))
 
