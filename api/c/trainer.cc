@@ -164,7 +164,7 @@ bg_status bg_trainer_create(bg_model* model, bg_dataset* train, bg_dataset* test
                             bg_trainer** out) {
   return CreateTrainer("bg_trainer_create", model, out, [&](Model& model) {
     if (model.network().frozen()) {
-      throw bitgate::FailedPrecondition(model.name(), ": training expects a model whose gates still learn, got a ",
+      throw bitgate::FailedPrecondition(model.name(), ": training expects a model that still learns its bits, got a ",
                                         "frozen one; use bg_trainer_create_fine_tuner");
     }
     return std::make_unique<Training>(model, OptionsOf("bg_trainer_create", train, test, options));

@@ -204,7 +204,7 @@ TEST(GraphErrors, PlaceOfABatchNorm) {
             where + "a layer whose output nothing else takes, got 'conv'");
   EXPECT_EQ(
       MessageOfNodes("node { name: 'conv' kind: 'conv2d' input: 'input' attributes { channels: 2 kernel: 3 } }" + norm),
-      where + "a layer with bias: false (the shift beta is one), got 'conv'");
+      where + "a layer with attributes { bias: false } (the shift beta is one), got 'conv'");
 }
 
 TEST(GraphErrors, PadChannels) {

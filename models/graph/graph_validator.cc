@@ -228,7 +228,8 @@ void GraphValidator::CheckNorms(const Graph& graph) const {
       throw InvalidArgument(where, "expected a layer whose output nothing else takes, got '", layer.name, "'");
     }
     if (layer.attributes.bias()) {
-      throw InvalidArgument(where, "expected a layer with bias: false (the shift beta is one), got '", layer.name, "'");
+      throw InvalidArgument(where, "expected a layer with attributes { bias: false } (the shift beta is one), got '",
+                            layer.name, "'");
     }
   }
 }

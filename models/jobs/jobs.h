@@ -30,8 +30,8 @@ struct TrainOptions {
   Machine machine;
   std::string output;  // last checkpoint; best and log go beside it: BestPath, LogPath
   Existing existing = Existing::kRefuse;
-  // Float weights to begin with instead of random ones, as LoadFloatWeights takes them; "": none. Not with kResume. The
-  // checkpoint does not tell of it.
+  // Float weights to begin with instead of random ones, as LoadFloatWeights takes them; "": none. A run that is resumed
+  // has weights already and reads none. The checkpoint does not tell of it.
   std::string weights;
   std::function<void(const std::vector<LoadedWeight>&)> weights_loaded;  // told before training begins
 };

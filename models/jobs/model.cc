@@ -171,7 +171,7 @@ void Model::RequireLearning(const std::string& verb) {
 void Model::RequireFrozen(const std::string& verb) {
   if (network_->frozen()) return;
   throw FailedPrecondition(name_, ": ", verb,
-                           " expects a frozen checkpoint, got one whose gates still learn; freeze it first");
+                           " expects a frozen checkpoint, got one that still learns its bits; freeze it first");
 }
 
 void Model::Save(const std::string& path) { WriteCheckpoint(path, CaptureNetwork(*network_, configuration_)); }

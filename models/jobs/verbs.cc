@@ -65,11 +65,8 @@ TrainResult Train(const TrainOptions& options, const TrainerCallbacks& callbacks
   if (!resume && !options.config) {
     throw NotFound("train: expected a configuration, or a checkpoint to resume at ", options.output, ", got neither");
   }
-  if (options.existing == Existing::kResume && !options.weights.empty()) {
-    throw InvalidArgument("weights: expected none for a run to be resumed, which has its own, got ", options.weights);
-  }
   Model model(options.config ? *options.config : ReadConfig(options.output), options.machine);
-  if (!options.weights.empty()) LoadWeights(model, options);
+  if (!options.weights.empty() && !resume) LoadWeights(model, options);
   return Training(model, {options.data, options.output, options.existing}).Fit(callbacks);
 }
 
@@ -104,7 +101,7 @@ FreezeResult Freeze(const FreezeOptions& options) {
   const std::unique_ptr<Model> model = Model::Open(options.checkpoint, options.machine);
   if (model->network().frozen()) {
     throw FailedPrecondition(options.checkpoint,
-                             ": freezing expects a checkpoint whose gates still learn, got one that ",
+                             ": freezing expects a checkpoint that still learns its bits, got one that ",
                              "is frozen already");
   }
   CheckDistinct(options.checkpoint, options.output);

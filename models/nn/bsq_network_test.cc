@@ -188,6 +188,10 @@ TEST(Bsq, LayersOfZeroBitsAreNamedAndGiveZero) {
   SetPlanes(network, "conv2/weight", zero);
   RequantizeReport report = network.Requantize();
   EXPECT_EQ(BitsOf(report, "conv2/weight"), 0);
+  for (const RequantizedTensor& tensor : report.tensors) {
+    if (tensor.name != "conv2/weight") continue;
+    EXPECT_EQ(tensor.bits_before, 4) << "it was not zero when it was last looked at";
+  }
   ASSERT_EQ(report.warnings.size(), 1u);
   EXPECT_NE(report.warnings[0].find("conv2/weight"), std::string::npos);
   EXPECT_EQ(network.States().at("conv2/weight").bits, 0);
@@ -249,8 +253,8 @@ TEST(Bsq, RefusesStatesThatAreNone) {
   Network network(context, SmallGraph(), Quantizer(4), 3);
   const auto tensors = network.StateTensors();
   for (const char* state :
-       {"", "[]", "{}", R"({"bits":{},"largest":{}})", R"({"bits":{"conv1/weight":9},"largest":{}})",
-        R"({"bits":{"conv1/weight":"x"},"largest":[]})"}) {
+       {"", "[]", "{}", R"({"bits":{},"largest":{},"zero":[]})",
+        R"({"bits":{"conv1/weight":9},"largest":{},"zero":[]})", R"({"bits":{"conv1/weight":"x"},"largest":[]})"}) {
     EXPECT_THROW(network.method().LoadState(state), Error) << state;
   }
 }

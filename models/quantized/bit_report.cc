@@ -137,7 +137,7 @@ std::string FormatTable(const BitReport& report) {
                    CountText(report.bops), "", std::to_string(report.bytes)});
   return AlignedText(lines) + "relative BOPs " + Format("%.3g", 100 * report.relative_bops) + " %, bytes " +
          std::to_string(report.bytes) + " of " + std::to_string(report.float_bytes) + ", weight compression " +
-         Format("%.4g", report.weight_compression) + "\n";
+         (report.weight_compression > 0 ? Format("%.4g", report.weight_compression) : "-") + "\n";
 }
 
 std::string ToJson(const BitReport& report) {

@@ -137,6 +137,7 @@ void BsqMethod::SetLayer(Context& context, int tensor, const BsqLayer& layer) {
 }
 
 void BsqMethod::FromFloat(Context& context, int site, const Tensor& weight, const Tensor&) {
+  tensors_[weight_of_[site]].zero = false;
   SetLayer(context, weight_of_[site], BsqFromFloat(context, weight, config_.initial_bits()));
 }
 
@@ -203,16 +204,16 @@ RequantizeReport BsqMethod::Requantize(Context& context) {
   std::vector<std::string> zero;
   bool some_weight_left = false;
   for (size_t i = 0; i < tensors_.size(); ++i) {
-    const int tensor = static_cast<int>(i), before = tensors_[i].bits;
-    const bool was_zero = IsZero(context, tensor);
+    const int tensor = static_cast<int>(i), before = tensors_[i].zero ? 0 : tensors_[i].bits;
     SetLayer(context, tensor, BsqAdjust(context, Layer(tensor)));
     const bool is_zero = IsZero(context, tensor);
-    report.tensors.push_back({tensors_[i].name, was_zero ? 0 : before, is_zero ? 0 : tensors_[i].bits});
+    tensors_[i].zero = is_zero;
+    report.tensors.push_back({tensors_[i].name, before, is_zero ? 0 : tensors_[i].bits});
     const bool is_weight = std::count(weight_of_.begin(), weight_of_.end(), tensor) > 0;
     if (is_weight && is_zero) zero.push_back(tensors_[i].name);
     some_weight_left |= is_weight && !is_zero;
   }
-  if (!some_weight_left) {
+  if (!some_weight_left && !zero.empty()) {
     report.warnings.push_back("all layers have 0 bits: every weight is zero (" + Listed(zero) +
                               "); a smaller quantizer.alpha keeps some");
   } else if (!zero.empty()) {
@@ -261,8 +262,9 @@ Fixed BsqMethod::FreezeActivation(Context& context, int site) {
   Fixed fixed;
   if (!quantizes_[site]) return fixed;
   if (!largest_[site]) {
-    throw FailedPrecondition("freeze: expected the largest value of ", sites()[site].name,
-                             ", but no pass over the training set has noted it: train to the end, or calibrate first");
+    throw FailedPrecondition(
+        "freeze: expected the largest value of ", sites()[site].name,
+        ", but no pass over the training set has noted it: train to the end, or calibrate in a program of your own");
   }
   fixed.encoding = Encoding::kInteger;
   fixed.bits = config_.activation_bits();
@@ -284,11 +286,16 @@ Tensor BsqMethod::FloatWeight(Context& context, int site) {
 
 std::string BsqMethod::SaveState() const {
   nlohmann::ordered_json state, bits = nlohmann::ordered_json::object(), largest = nlohmann::ordered_json::object();
-  for (const PlaneTensor& tensor : tensors_) bits[tensor.name] = tensor.bits;
+  nlohmann::ordered_json zero = nlohmann::ordered_json::array();
+  for (const PlaneTensor& tensor : tensors_) {
+    bits[tensor.name] = tensor.bits;
+    if (tensor.zero) zero.push_back(tensor.name);
+  }
   for (size_t i = 0; i < sites().size(); ++i) {
     if (largest_[i]) largest[sites()[i].name] = *largest_[i];
   }
   state["bits"] = bits;
+  state["zero"] = zero;
   state["largest"] = largest;
   return state.dump();
 }
@@ -298,9 +305,9 @@ void BsqMethod::LoadState(const std::string& text) {
   const auto fail = [&](const std::string& what) {
     throw DataLoss("quantizer state: expected ", what, ", got ", text.substr(0, 80));
   };
-  if (!state.is_object() || !state.contains("bits") || !state.contains("largest") || !state["bits"].is_object() ||
-      !state["largest"].is_object()) {
-    fail("bits and largest values of BSQ");
+  if (!state.is_object() || !state.contains("bits") || !state["bits"].is_object() || !state.contains("largest") ||
+      !state["largest"].is_object() || !state.contains("zero") || !state["zero"].is_array()) {
+    fail("bits, zero tensors and largest values of BSQ");
   }
   for (size_t i = 0; i < tensors_.size(); ++i) {
     const auto bits = state["bits"].find(tensors_[i].name);
@@ -308,6 +315,7 @@ void BsqMethod::LoadState(const std::string& text) {
       fail("1 to 8 bits of " + tensors_[i].name);
     }
     SetBits(*context_, static_cast<int>(i), bits->get<int>());
+    tensors_[i].zero = std::count(state["zero"].begin(), state["zero"].end(), tensors_[i].name) > 0;
   }
   for (size_t i = 0; i < sites().size(); ++i) {
     const auto largest = state["largest"].find(sites()[i].name);

@@ -48,6 +48,7 @@ class BsqMethod : public Method {
     std::string name;
     Shape shape;
     int bits;
+    bool zero = false;  // when it was last re-quantized
     Parameter* planes = nullptr;
   };
 

@@ -231,7 +231,6 @@ class BadInputTest(harness.Case):
         weights.write_bytes(content[:-4] + b"\xff" * 4)
         self.check(evaluate, FAILURE, "not finite: fc2.weight")
         weights.write_bytes(content)
-        self.check_train(USAGE, "--weights and --resume", more=[f"--weights={weights}", "--resume"])
         self.check(("eval", self.checkpoint(), f"--weights={weights}"), USAGE, "either a checkpoint, or --recipe")
         self.check(("eval", f"--weights={weights}"), USAGE, "--recipe and --weights")
         self.check(("eval",), USAGE, "expected a checkpoint, or --recipe")

@@ -133,6 +133,8 @@ class VerbsTest(harness.Case):
         for path, file in zip(paths, (weights, run)):
             _, err = self.run_bitgate(*self.train_arguments(path, "--epochs=1", f"--weights={file}"))
             self.assertTrue(err.startswith(f"6 tensors of {file} taken\n"), err)
+        again_from_there = self.train_arguments(paths[0], "--epochs=1", f"--weights={weights}", "--resume")
+        self.assertNotIn("taken", self.run_bitgate(*again_from_there)[1])  # a run that has begun has weights
         self.assertEqual(*map(harness.digest, paths))  # which knows nothing of the file
         self.run_bitgate(*self.train_arguments(self.path("random.safetensors"), "--epochs=1"))
         self.assertLess(self.run_json("eval", paths[0], f"--data={self.data}")["loss"],

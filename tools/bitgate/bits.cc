@@ -11,7 +11,7 @@ int RunBits(const Arguments& arguments) {
     json["frozen"] = result.frozen;
     PrintResult(json);
   } else {
-    PrintResult(FormatTable(result.bits) + (result.frozen ? "\nfrozen\n" : "\nnot frozen: the gates still learn\n"));
+    PrintResult(FormatTable(result.bits) + (result.frozen ? "\nfrozen\n" : "\nnot frozen: bits may still change\n"));
   }
   return 0;
 }

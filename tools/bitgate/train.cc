@@ -15,9 +15,6 @@ int RunTrain(const Arguments& arguments) {
   options.weights_loaded = [&](const std::vector<jobs::LoadedWeight>& loaded) {
     TellWeights(arguments, options.weights, loaded);
   };
-  if (arguments.Has("weights") && options.existing == jobs::Existing::kResume) {
-    throw UsageError("train: expected at most one of --weights and --resume, for a run has weights already, got both");
-  }
   if (arguments.Has("recipe")) {
     options.config = WithSettings(AsUsage([&] { return jobs::LoadRecipe(arguments.Get("recipe")); }), arguments);
   } else if (options.existing != jobs::Existing::kResume) {

@@ -202,7 +202,7 @@ class Model:
         from bitgate.trainer import Trainer  # pylint: disable=import-outside-toplevel
 
         if not self.frozen:
-            raise RuntimeError("fine_tune: expected a frozen model, got one whose gates still learn; freeze() it first")
+            raise RuntimeError("fine_tune: expected a frozen model, got one that still learns its bits; freeze() it first")
         return Trainer(self, data, epochs, **options).fit(on_epoch=on_epoch, on_step=on_step)
 
     def evaluate(self, data: Data | Dataset, *, batch_size: int = 0, predictions: bool = False,

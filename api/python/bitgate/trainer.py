@@ -208,7 +208,7 @@ class Trainer:
         Args as Trainer and fit() take them. Raises RuntimeError unless the model is frozen.
         """
         if not self.model.frozen:
-            raise RuntimeError("fine_tune: expected a frozen model, got one whose gates still learn; freeze() it first")
+            raise RuntimeError("fine_tune: expected a frozen model, got one that still learns its bits; freeze() it first")
         tuner = Trainer(self.model, self.data, epochs, settings=settings, output=output, existing=existing,
                         progress=self.progress if progress is None else progress)
         return tuner.fit(**callbacks)
