@@ -43,8 +43,7 @@ std::map<std::string, Tensor> Network::Floats(bool fold) {
     const std::optional<Norm>& norm = steps_[node.index].norm;
     if (!fold || !norm) continue;
     Tensor& weight = floats[node.name + "/weight"];
-    weight = ScaleRows(context_, weight,
-                       FoldedGain(context_, norm->gamma->value, norm->running_variance->value, norm->epsilon));
+    weight = ScaleRows(context_, weight, GainOf(*norm));
     floats[node.name + "/bias"] = ShiftOf(*norm);
   }
   return floats;

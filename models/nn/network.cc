@@ -219,10 +219,11 @@ void Network::Watch(Tape& tape) {
   }
 }
 
-Tensor Network::GainOf(const Step& step) {
-  if (!step.norm || !step.norm->folds) return {};
-  return FoldedGain(context_, step.norm->gamma->value, step.norm->running_variance->value, step.norm->epsilon);
+Tensor Network::GainOf(const Norm& norm) {
+  return FoldedGain(context_, norm.gamma->value, norm.running_variance->value, norm.epsilon);
 }
+
+Tensor Network::GainOf(const Step& step) { return step.norm && step.norm->folds ? GainOf(*step.norm) : Tensor(); }
 
 Tensor Network::ShiftOf(const Norm& norm) {
   return FoldedShift(context_, norm.gamma->value, norm.beta->value, norm.running_mean->value,

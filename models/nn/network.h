@@ -142,7 +142,8 @@ class Network {
   int WeightSite(int node) const;
   // Whether the method owns the parameter, under whatever names it has for it.
   bool OwnsParameter(int node, const std::string& suffix) const;
-  // gamma / sigma of the batch norm that folds into the layer; undefined: there is none.
+  // gamma / sigma; of a layer, of the batch norm that folds into it, undefined if there is none.
+  Tensor GainOf(const Norm& norm);
   Tensor GainOf(const Step& step);
   Tensor ShiftOf(const Norm& norm);
   void CheckTensors(const std::map<std::string, Tensor>& given, const std::map<std::string, Tensor>& mine) const;

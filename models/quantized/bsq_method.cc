@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "models/graph/attributes.h"
 #include "models/quantized/declare.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/elementwise/reshape.h"
@@ -27,12 +28,6 @@ class PreparedMode : public Prepared {
   explicit PreparedMode(Mode mode) : mode(mode) {}
   Mode mode;
 };
-
-std::string Listed(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
 
 }  // namespace
 
@@ -214,10 +209,10 @@ RequantizeReport BsqMethod::Requantize(Context& context) {
     some_weight_left |= is_weight && !is_zero;
   }
   if (!some_weight_left && !zero.empty()) {
-    report.warnings.push_back("all layers have 0 bits: every weight is zero (" + Listed(zero) +
+    report.warnings.push_back("all layers have 0 bits: every weight is zero (" + NameList(zero) +
                               "); a smaller quantizer.alpha keeps some");
   } else if (!zero.empty()) {
-    report.warnings.push_back("0 bits, all weights are zero: " + Listed(zero));
+    report.warnings.push_back("0 bits, all weights are zero: " + NameList(zero));
   }
   return report;
 }

@@ -15,13 +15,12 @@ using testing::FoldedCase;
 using testing::FoldedShapes;
 using testing::In;
 using testing::kSmallEpsilon;
+using testing::kSums;
 using testing::MakeFoldedCase;
 using testing::NameOf;
 using testing::RandomTensor;
 using testing::Reference;
 using testing::RunWithGradients;
-
-constexpr double kSums = 16;  // roundings: sums over few rows are float32
 
 // A channel in double: what the result is of x, and how that depends on x.
 struct Channel {

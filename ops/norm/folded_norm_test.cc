@@ -19,13 +19,12 @@ using testing::FoldedCase;
 using testing::FoldedShapes;
 using testing::In;
 using testing::kSmallEpsilon;
+using testing::kSums;
 using testing::MakeFoldedCase;
 using testing::NameOf;
 using testing::RandomTensor;
 using testing::Reference;
 using testing::RunWithGradients;
-
-constexpr double kSums = 16;  // roundings: sums over few rows are float32
 
 // ---- the weight's side ----
 

@@ -17,6 +17,7 @@ using In = const std::vector<Tensor>&;
 using Doubles = std::vector<double>;
 
 constexpr double kSmallEpsilon = 1e-5f;
+constexpr double kSums = 16;  // roundings: sums over few rows are float32
 
 // Narrow and wide rows, around vectors and tiles, and more rows than a block takes.
 inline const std::vector<Shape>& FoldedShapes() {

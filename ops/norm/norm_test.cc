@@ -4,6 +4,7 @@
 #include <cmath>
 #include <sstream>
 
+#include "ops/norm/folded_norm_testing.h"
 #include "ops/norm/norm_kernels.h"
 #include "ops/op_testing.h"
 #include "runtime/base/thread_pool.h"
@@ -13,11 +14,10 @@ namespace {
 
 using testing::ExpectClose;
 using testing::ExpectInvalid;
+using testing::kSums;
 using testing::RandomTensor;
 using testing::RandomValues;
 using testing::Reference;
-
-constexpr double kSums = 16;  // roundings: sums over few rows are float32
 
 // Narrow and wide rows, around vectors and tiles, one row, and more rows than a block takes.
 const std::vector<Shape>& Shapes() {
