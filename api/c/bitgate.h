@@ -277,6 +277,9 @@ typedef struct bg_folded_norm_params {
   int32_t activation; /**< ::bg_activation */
   float momentum;     /**< of bg_folded_batch_norm_of_result() alone, to 1; 0: 0.1 */
   float epsilon;      /**< 0: 1e-5 */
+  /** Of bg_folded_batch_norm_of_result() alone, NULL for none: [2, c], mean and variance of the float weight's result,
+   * constants, in place of those of x. Their gradient goes to x, straight through quantizing. */
+  bg_tensor* statistics;
 } bg_folded_norm_params;
 
 /** x [..., c], the result of the folded weight; statistics [2, c], mean and variance, of the float weight's
@@ -290,7 +293,7 @@ BG_API bg_status bg_folded_batch_norm(bg_context* context, bg_tensor* x, bg_tens
  * mean / gain and variance / gain^2 (unbiased), in place. A channel whose gain is 0 gives beta, and keeps its own.
  * `gates`: by what the channels of x were multiplied (bg_bayesian_bits()), NULL for nothing; mean is that of x over its
  * gate, variance over its square. A channel whose gate is below 1/16 keeps its running statistics, and is normalised by
- * them. `params` may be NULL. */
+ * them; with `statistics` given, by these, towards which the running ones move in any case. `params` may be NULL. */
 BG_API bg_status bg_folded_batch_norm_of_result(bg_context* context, bg_tensor* x, bg_tensor* gamma, bg_tensor* beta,
                                                 bg_tensor* gates, bg_tensor* running_mean, bg_tensor* running_variance,
                                                 const bg_folded_norm_params* params, bg_tensor** y);

@@ -241,18 +241,24 @@ bg_status bg_folded_batch_norm_of_result(bg_context* context, bg_tensor* x, bg_t
                                          bg_tensor* gates, bg_tensor* running_mean, bg_tensor* running_variance,
                                          const bg_folded_norm_params* params, bg_tensor** y) {
   constexpr const char* kName = "bg_folded_batch_norm_of_result";
-  return RunOp(kName, context,
-               {{"x", x},
-                {"gamma", gamma},
-                {"beta", beta},
-                {"gates", gates, true},
-                {"running_mean", running_mean},
-                {"running_variance", running_variance}},
-               y, [&](Context& context, const Tensors& operands) {
-                 return bitgate::FoldedBatchNormOfResult(context, operands[0], operands[1], operands[2], operands[3],
-                                                         operands[4], operands[5],
-                                                         bitgate::c::FoldedParams(kName, params));
-               });
+  return Guard([&] {
+    const bg_folded_norm_params given = bitgate::c::ReadStruct(kName, "params", params);
+    OpCall call(kName, context,
+                {{"x", x},
+                 {"gamma", gamma},
+                 {"beta", beta},
+                 {"gates", gates, true},
+                 {"running_mean", running_mean},
+                 {"running_variance", running_variance},
+                 {"statistics", given.statistics, true}});
+    Require(kName, "y", y);
+    *y = bitgate::c::NewTensor(call.Record([&](Context& context, const Tensors& operands) {
+      bitgate::FoldedBatchNormOfResultParams of_result = bitgate::c::FoldedParams(kName, params);
+      of_result.statistics = operands[6];
+      return bitgate::FoldedBatchNormOfResult(context, operands[0], operands[1], operands[2], operands[3], operands[4],
+                                              operands[5], of_result);
+    }));
+  });
 }
 
 bg_status bg_update_running_statistics(bg_context* context, bg_tensor* running_mean, bg_tensor* running_variance,

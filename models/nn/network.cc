@@ -278,17 +278,20 @@ Tensor Network::RunFolded(const Step& step, Mode mode, const Prepared& prepared,
   const Tensor &gamma = norm.gamma->value, &beta = norm.beta->value;
   const Tensor &mean = norm.running_mean->value, &variance = norm.running_variance->value;
   const NormFolding folding = method_->norm_folding();
-  if (folding == NormFolding::kQuantizedStatistics) {
+  Tensor statistics;  // of the float layer
+  if (folding != NormFolding::kQuantizedStatistics) {
+    call.weight = method_->FloatWeight(context_, step.weight_site);
+    if (folding == NormFolding::kDetachedStatistics) {
+      call.weight = call.weight.Detached();
+      call.inputs[0] = call.inputs[0].Detached();
+    }
+    statistics = ChannelStatistics(context_, step.forward->run(call));
+  }
+  if (folding != NormFolding::kFloatStatistics) {
     const Tensor gates = method_->ChannelGates(context_, prepared, step.weight_site);
     return FoldedBatchNormOfResult(context_, y, gamma, beta, gates, mean, variance,
-                                   {norm.momentum, norm.epsilon, activation});
+                                   {norm.momentum, norm.epsilon, activation, statistics});
   }
-  call.weight = method_->FloatWeight(context_, step.weight_site);
-  if (folding == NormFolding::kDetachedStatistics) {
-    call.weight = call.weight.Detached();
-    call.inputs[0] = call.inputs[0].Detached();
-  }
-  const Tensor statistics = ChannelStatistics(context_, step.forward->run(call));
   const Tensor result = FoldedBatchNorm(context_, y, statistics, gamma, beta, variance, {norm.epsilon, activation});
   UpdateRunningStatistics(context_, mean, variance, statistics, y.size() / gamma.size(), norm.momentum);
   return result;

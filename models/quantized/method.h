@@ -34,7 +34,7 @@ enum class Mode {
 enum class NormFolding {
   kNone,
   kFloatStatistics,      // a second convolution with the float weight, differentiated too
-  kDetachedStatistics,   // the same, not differentiated
+  kDetachedStatistics,   // the same; what it would give back goes straight through the quantized one
   kQuantizedStatistics,  // the quantized convolution itself, the gain undone
 };
 
@@ -89,7 +89,8 @@ class Method {
   // folds norms.
   virtual Tensor Weight(Context& context, const Prepared& prepared, int site, const Tensor& gain) = 0;
   // By what Weight multiplies the channels of a weight that is quantized: [channels], recorded; undefined for nothing.
-  // Where a method folds norms by kQuantizedStatistics these are not to be undone.
+  // Where a method folds norms and the gradient of their statistics goes through the quantized layer, these are not to
+  // be undone.
   virtual Tensor ChannelGates(Context&, const Prepared&, int) { return {}; }
   // A method may take over the bias of a weight site's layer as well: its initial value, and its quantized twin.
   // Freezing makes of it a bias in float.

@@ -26,7 +26,7 @@ Layer MakeLayer(Context& context, const std::vector<float>& gates = {1, 1, 1, 1,
           RandomTensor(context, {5}, 4),     FromHost(context, gates, {5}),    RandomTensor(context, {24, 5}, 5)};
 }
 
-enum class Kind { kUnfolded, kFolded, kOfResult };
+enum class Kind { kUnfolded, kFolded, kOfResult, kStraightThrough };
 
 // The result, the gradients of x, w, gamma and beta, the running statistics after the step, and, where batch norm is
 // folded, the gradient of the gates.
@@ -40,7 +40,11 @@ std::vector<std::vector<float>> RunLayer(Context& context, const Layer& layer, K
         }
         const Tensor gain = FoldedGain(c, in[2], variance);
         const Tensor y = Linear(c, in[0], ScaleRows(c, ScaleRows(c, in[1], gain), in[4]), {});
-        if (kind == Kind::kOfResult) return FoldedBatchNormOfResult(c, y, in[2], in[3], in[4], mean, variance);
+        FoldedBatchNormOfResultParams params;
+        if (kind == Kind::kStraightThrough) {
+          params.statistics = ChannelStatistics(c, Linear(c, in[0].Detached(), in[1].Detached(), {}));
+        }
+        if (kind != Kind::kFolded) return FoldedBatchNormOfResult(c, y, in[2], in[3], in[4], mean, variance, params);
         const Tensor statistics = ChannelStatistics(c, Linear(c, in[0], in[1], {}));
         const Tensor result = FoldedBatchNorm(c, y, statistics, in[2], in[3], variance);
         UpdateRunningStatistics(c, mean, variance, statistics, 24);
@@ -73,16 +77,20 @@ TEST(FoldedLayer, WithoutAQuantizerIsBatchNorm) {
   testing::TestContext context;
   const Layer layer = MakeLayer(context);
   const auto expected = RunLayer(context, layer, Kind::kUnfolded);
-  for (const Kind kind : {Kind::kFolded, Kind::kOfResult}) ExpectSameValues(RunLayer(context, layer, kind), expected);
+  for (const Kind kind : {Kind::kFolded, Kind::kOfResult, Kind::kStraightThrough})
+    ExpectSameValues(RunLayer(context, layer, kind), expected);
 }
 
 // The gates of channels reach the result, and have a gradient, as if the statistics were those of the layer without.
 TEST(FoldedLayer, GatesAreNotUndone) {
   testing::TestContext context;
   const Layer layer = MakeLayer(context, {1, 0.5f, 0.75f, 0.125f, 0.0625f});
-  const auto expected = RunLayer(context, layer, Kind::kFolded), actual = RunLayer(context, layer, Kind::kOfResult);
-  ASSERT_EQ(actual.size(), expected.size());
-  ExpectSameValues(actual, expected);
+  const auto expected = RunLayer(context, layer, Kind::kFolded);
+  for (const Kind kind : {Kind::kOfResult, Kind::kStraightThrough}) {
+    const auto actual = RunLayer(context, layer, kind);
+    ASSERT_EQ(actual.size(), expected.size());
+    ExpectSameValues(actual, expected);
+  }
   for (const float gradient : expected.back()) EXPECT_GT(std::abs(gradient), 0.01f);
 }
 

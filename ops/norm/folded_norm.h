@@ -48,6 +48,8 @@ struct FoldedBatchNormOfResultParams {
   float momentum = 0.1f;  // in [0, 1]: what the batch weighs in the running statistics
   float epsilon = 1e-5f;  // above 0
   Activation activation = Activation::kNone;
+  // Mean and biased variance [2, c] of the float weight's result, constants: taken in place of those of x.
+  Tensor statistics = {};
 };
 
 // The same with mean and variance of x itself, of at least one row, the gain undone, and the channel gates [c] by which
@@ -65,6 +67,12 @@ struct FoldedBatchNormOfResultParams {
 // shift), beta, and gates: what mean and variance are divided by, so that with what reaches a gate by x it has the
 // gradient of constant statistics. With x the convolution with quantized(w gain), a channel whose gamma is 0 has no
 // gradient and stays as it is. Saves x, the mean, six values a channel, and the result where there is an activation.
+//
+// With `statistics` of the float weight the result is FoldedBatchNorm's, and the running statistics move towards these,
+// also of closed channels. Their gradient goes straight through quantizing to x, as if mean and variance were those of
+// x, and x - gate gain mean its distance from its mean; not so below a gate of 1/16, where they are constants. A
+// normalisation whose gradient leaves out its statistics does not learn: weights grow in the directions that it undoes
+// (Ioffe and Szegedy, arXiv 1502.03167, section 2).
 Tensor FoldedBatchNormOfResult(Context& context, const Tensor& x, const Tensor& gamma, const Tensor& beta,
                                const Tensor& gates, const Tensor& running_mean, const Tensor& running_variance,
                                const FoldedBatchNormOfResultParams& params = {});

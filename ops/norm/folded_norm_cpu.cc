@@ -78,6 +78,7 @@ void UnfoldStatistics(KernelContext&, const UnfoldedStatistics& out, View runnin
                         in.variance.As(),
                         in.gamma.As(),
                         in.gates.As(),
+                        in.of_float_weight,
                         momentum,
                         epsilon,
                         rows};

@@ -116,6 +116,7 @@ void UnfoldStatistics(KernelContext& context, const UnfoldedStatistics& out, Vie
                         in.variance.As(),
                         in.gamma.As(),
                         in.gates.As(),
+                        in.of_float_weight,
                         momentum,
                         epsilon,
                         rows};

@@ -26,6 +26,7 @@ struct UnfoldedStatistics {
 struct UnfoldOperands {
   ConstView mean, variance;  // of the batch
   ConstView gamma, gates;    // gates may be absent: ones
+  bool of_float_weight;      // mean and variance, not of the quantized one
 };
 // Of gamma, of the gates (may be absent), and the sums by which x gets its own.
 struct UnfoldGradients {

@@ -86,17 +86,20 @@ struct UnfoldedChannels {
   }
 };
 
-// With m0 = mean / gate and v0 = variance / gate^2, the statistics of x without its gate:
+// With m0 and v0 the statistics of x without its gate, mean / gate and variance / gate^2 of the quantized layer, or
+// gain mean and gain^2 variance of the float one:
 //   sigma_run / sqrt(v0 / gain^2 + epsilon) = |gamma| / sqrt(scaled), scaled = v0 + epsilon gain^2,
 // batch norm of x with m0 for its mean, `scaled` for variance + epsilon and |gamma| for gamma, which may be 0. Its
 // gradient goes on to gamma as
 //   d slope / d gamma = (d slope / d gain) / sigma_run = slope v0 / (scaled gamma):
-// `share` times what batch norm has for |gamma|, which is sum(g (x - m0)) / sqrt(scaled). Below kLeastGate the running
-// statistics take the place of m0 and v0: slope 1, and what FoldShift adds.
+// `share` times what batch norm has for |gamma|, which is sum(g (x - m0)) / sqrt(scaled). Below kLeastGate m0 and v0
+// are constants, and gamma has the shift's gradient alone, -mean / sigma; the quantized layer tells neither there: the
+// running statistics take their place.
 struct UnfoldStep {
   UnfoldedChannels out;
   float *running_mean, *running_variance;
   const float *mean, *variance, *gamma, *gates;  // no gates: ones
+  bool of_float_weight;                          // mean and variance
   float momentum, epsilon;
   int64_t rows;
 
@@ -106,19 +109,29 @@ struct UnfoldStep {
     const bool is_open = gates == nullptr || gates[c] >= kLeastGate;
     double inverse = is_open ? 1.0 : 0.0;
     if (is_open && gates != nullptr) inverse = 1.0 / static_cast<double>(gates[c]);
-    const double open_mean = static_cast<double>(mean[c]) * inverse;
-    const double open_variance = static_cast<double>(variance[c]) * inverse * inverse;
+    const double to_open = of_float_weight ? gain : inverse;
+    const double open_mean = static_cast<double>(mean[c]) * to_open;
+    const double open_variance = static_cast<double>(variance[c]) * to_open * to_open;
     const double both = open_variance + static_cast<double>(epsilon) * gain * gain;
+    if (of_float_weight) {
+      MoveRunning(running_mean + c, running_variance + c, mean[c], variance[c], momentum, rows);
+    }
     if (!(gain != 0.0 && static_cast<float>(both) >= FLT_MIN)) {
       out.Set(c, open_mean, 1.0, 0.0, 0.0, 0.0, 0.0);
       return;
     }
+    const double size = static_cast<double>(Abs(gamma[c]));
     if (!is_open) {
-      out.Set(c, gain * run, 1.0, 1.0, 0.0, -run / static_cast<double>(deviation), 0.0);
+      if (of_float_weight) {
+        out.Set(c, open_mean, both, size, 0.0, -open_mean / Sqrt(both) * (gain < 0.0 ? -1.0 : 1.0), 0.0);
+      } else {
+        out.Set(c, gain * run, 1.0, 1.0, 0.0, -run / static_cast<double>(deviation), 0.0);
+      }
       return;
     }
     const double share = open_variance / both;
-    out.Set(c, open_mean, both, static_cast<double>(Abs(gamma[c])), gain < 0.0 ? -share : share, 0.0, inverse);
+    out.Set(c, open_mean, both, size, gain < 0.0 ? -share : share, 0.0, inverse);
+    if (of_float_weight) return;
     // The weight of a layer that is constant may have been quantized to 0. Were its variance to go to 0, its gain would
     // grow, and the weight that is not used.
     const float kept = running_variance[c];

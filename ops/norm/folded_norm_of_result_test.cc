@@ -28,6 +28,8 @@ struct Channel {
   double mean = 0, variance = 0;              // without the gate; of a closed one those that run
   double gain = 0, root = 0, slope = 0;       // slope (x - mean), slope = |gamma| / root
   double inverse = 0;                         // of the gate; 0: closed
+  double closed_mean = 0, closed_root = 1;    // what a closed channel is shifted by: -mean / root for a gamma of 1
+  double momentum = 0;
 
   void Gate(double gate, double gamma, double running_mean, double running_variance) {
     const double sigma = std::sqrt(running_variance + kSmallEpsilon);
@@ -35,8 +37,22 @@ struct Channel {
     inverse = gate >= kLeastGate ? 1 / gate : 0;
     mean = inverse > 0 ? batch_mean * inverse : gain * running_mean;
     variance = inverse > 0 ? batch_variance * inverse * inverse : gain * gain * running_variance;
+    momentum = inverse > 0 ? 0.1 : 0;
+    Finish(gamma, running_mean, sigma);
+  }
+
+  // With the statistics of the float layer: the distance from x's mean is one from what they say of it.
+  void TakeFloat(double gate, double gamma, double float_mean, double float_variance) {
+    mean = gain * float_mean, variance = gain * gain * float_variance;
+    batch_mean = gate * mean;
+    momentum = 0.1;
+    Finish(gamma, float_mean, std::sqrt(float_variance + kSmallEpsilon));
+  }
+
+  void Finish(double gamma, double of_closed_mean, double of_closed_root) {
     root = std::sqrt(variance + kSmallEpsilon * gain * gain);
     slope = std::abs(gamma) / root;
+    closed_mean = of_closed_mean, closed_root = of_closed_root;
   }
 };
 
@@ -175,8 +191,7 @@ struct OfResultReference {
     }
   }
 
-  void AddGradients(const std::vector<Channel>& channels, const std::vector<Doubles>& in, const std::vector<float>& g,
-                    const std::vector<float>& running_mean, const std::vector<float>& running_variance) {
+  void AddGradients(const std::vector<Channel>& channels, const std::vector<Doubles>& in, const std::vector<float>& g) {
     const size_t count = channels.size();
     const double rows = static_cast<double>(g.size()) / static_cast<double>(count);
     Doubles sum(count), products(count), bound(count);
@@ -188,7 +203,7 @@ struct OfResultReference {
       sum[c] += g[i], products[c] += g[i] * place, bound[c] += std::abs(g[i]) + size;
       grad_beta.Add(c, g[i]);
       if (of.inverse == 0) {
-        grad_gamma.Add(c, -running_mean[c] / std::sqrt(running_variance[c] + kSmallEpsilon) * g[i]);
+        grad_gamma.Add(c, -of.closed_mean / of.closed_root * g[i]);
         continue;
       }
       const double share = of.variance / (of.root * of.root), slope = of.slope * of.inverse;
@@ -214,23 +229,24 @@ struct OfResultReference {
                   const std::vector<float>& running_variance) {
     for (size_t c = 0; c < channels.size(); ++c) {
       const Channel& of = channels[c];
-      const double momentum = of.inverse > 0 ? 0.1 : 0;
-      mean.Add(c, (1 - momentum) * running_mean[c]);
-      mean.Add(c, momentum * of.mean / of.gain);
-      mean.magnitude[c] += momentum * of.inverse * 3 / std::abs(of.gain);  // what a mean of values to 3 is rounded by
-      variance.Add(c, (1 - momentum) * running_variance[c]);
-      variance.Add(c, momentum * of.variance / (of.gain * of.gain) * rows / std::max(rows - 1, 1.0));
+      mean.Add(c, (1 - of.momentum) * running_mean[c]);
+      mean.Add(c, of.momentum * of.mean / of.gain);
+      // What a mean of values to 3 is rounded by.
+      mean.magnitude[c] += of.momentum * of.inverse * 3 / std::abs(of.gain);
+      variance.Add(c, (1 - of.momentum) * running_variance[c]);
+      variance.Add(c, of.momentum * of.variance / (of.gain * of.gain) * rows / std::max(rows - 1, 1.0));
     }
   }
 };
 
-void CheckOfResult(Context& context, const Shape& shape, Activation activation, const Tensor& gates) {
+void CheckOfResult(Context& context, const Shape& shape, Activation activation, const Tensor& gates, bool of_float) {
   const FoldedCase test = MakeFoldedCase(context, shape);
   const int64_t channels = test.gamma.size();
   const auto running_mean = ToHost<float>(context, test.running_mean),
              running_variance = ToHost<float>(context, test.running_variance);
   FoldedBatchNormOfResultParams params;
   params.activation = activation;
+  if (of_float) params.statistics = test.statistics;
   std::vector<Tensor> inputs = {test.y, test.gamma, test.beta};
   if (gates.defined()) inputs.push_back(gates);
   const auto results = RunWithGradients(
@@ -243,7 +259,11 @@ void CheckOfResult(Context& context, const Shape& shape, Activation activation, 
   std::vector<Doubles> in = InDouble(context, inputs);
   if (!gates.defined()) in.emplace_back(channels, 1.0);
   auto g = ToHost<float>(context, test.g);
-  const std::vector<Channel> of = Channels(in, running_mean, running_variance);
+  std::vector<Channel> of = Channels(in, running_mean, running_variance);
+  if (of_float) {
+    const auto given = ToHost<float>(context, test.statistics);
+    for (size_t c = 0; c < of.size(); ++c) of[c].TakeFloat(in[3][c], in[1][c], given[c], given[of.size() + c]);
+  }
   OfResultReference expected(test.y.size(), channels);
   expected.AddResult(of, in);
   if (activation == Activation::kRelu) {
@@ -253,7 +273,7 @@ void CheckOfResult(Context& context, const Shape& shape, Activation activation, 
       if (result[i] <= 0) g[i] = 0;
     }
   }
-  expected.AddGradients(of, in, g, running_mean, running_variance);
+  expected.AddGradients(of, in, g);
   expected.AddRunning(of, static_cast<double>(test.y.size() / channels), running_mean, running_variance);
   // As in norm_test.cc, and a rounding more for what the gain makes of variance and mean.
   ExpectClose(context, results[0], expected.result, 5 + kSums, "result");
@@ -281,8 +301,10 @@ TEST(FoldedBatchNormOfResult, ForwardAndGradients) {
     if (shape.size() / channels < 4) continue;
     for (const Activation activation : {Activation::kNone, Activation::kRelu}) {
       for (const bool gated : {false, true}) {
-        SCOPED_TRACE(NameOf(shape) + (gated ? " gated" : ""));
-        CheckOfResult(context, shape, activation, gated ? SomeGates(context, channels) : Tensor());
+        for (const bool of_float : {false, true}) {
+          SCOPED_TRACE(NameOf(shape) + (gated ? " gated" : "") + (of_float ? " float statistics" : ""));
+          CheckOfResult(context, shape, activation, gated ? SomeGates(context, channels) : Tensor(), of_float);
+        }
       }
     }
   }
@@ -352,6 +374,27 @@ TEST(FoldedBatchNormOfResult, OneRowIsBeta) {
       FoldedBatchNormOfResult(context, test.y, test.gamma, test.beta, {}, test.running_mean, test.running_variance);
   EXPECT_EQ(ToHost<float>(context, result), ToHost<float>(context, test.beta));
   EXPECT_EQ(ToHost<float>(context, test.running_variance), before);
+}
+
+TEST(FoldedBatchNormOfResult, FloatStatisticsAreTakenAsTheyAre) {
+  testing::TestContext context;
+  const FoldedCase test = MakeFoldedCase(context, {4, 3});
+  const Tensor gates = FromHost<float>(context, {1, 0.5f, 0}, {3});
+  const Tensor mean = Clone(context, test.running_mean), variance = Clone(context, test.running_variance);
+  FoldedBatchNormOfResultParams params;
+  params.statistics = test.statistics;
+  const Tensor actual = FoldedBatchNormOfResult(context, test.y, test.gamma, test.beta, gates, mean, variance, params);
+  const auto expected = ToHost<float>(
+      context, FoldedBatchNorm(context, test.y, test.statistics, test.gamma, test.beta, test.running_variance));
+  const auto values = ToHost<float>(context, actual);
+  for (size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(values[i], expected[i], 1e-5) << i;
+  UpdateRunningStatistics(context, test.running_mean, test.running_variance, test.statistics, 4);
+  EXPECT_EQ(ToHost<float>(context, mean), ToHost<float>(context, test.running_mean));
+  EXPECT_EQ(ToHost<float>(context, variance), ToHost<float>(context, test.running_variance));
+  params.statistics = test.gamma;
+  testing::ExpectInvalid(
+      [&] { FoldedBatchNormOfResult(context, test.y, test.gamma, test.beta, gates, mean, variance, params); },
+      {"statistics"});
 }
 
 // A channel that is constant gives beta; its mean goes on, so that evaluating does too; its variance stays.

@@ -288,7 +288,8 @@ std::vector<std::vector<uint32_t>> KernelBits(Context& context, Isa isa, const F
   const UnfoldedStatistics unfolded{channel(), channel(), channel(), channel(), channel(), channel()};
   BG_KERNEL_OF(isa, UnfoldStatistics)
   (kernel, unfolded, running_mean.view(), running_variance.view(),
-   {mean.view(), variance.view(), test.gamma.view(), gates.view()}, 0.1f, 1e-5f, rows, channels);
+   {mean.view(), variance.view(), test.gamma.view(), gates.view(), /*of_float_weight=*/false}, 0.1f, 1e-5f, rows,
+   channels);
   const UnfoldGradients unfold{channel(), channel(), channel(), channel()};
   BG_KERNEL_OF(isa, UnfoldBackward)
   (kernel, unfold, unfolded, test.beta.view(), test.gamma.view(), channels);

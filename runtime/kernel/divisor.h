@@ -5,6 +5,8 @@
 // - where 2^-4 <= |x / d| < 2^126, q has the bits of x / d. q0 is within 1.5 units in the last place, so q is rounded
 //   from a value within 1.5 * 2^-23 units of x / d; it could be rounded the wrong way only if x / d is that close to
 //   the middle of two floats, which leaves a few x for each d. divisor_test.cc tries all of them, for all mantissas.
+// - so it has where x is an integer to 2^16 and d one: nothing underflows, and divisor_test.cc tries those of codes
+// over 2^b - 1 and others.
 // - where |x / d| is less, q is below 1/8 and has the sign of x, zeros included: Rint(q) has the bits of Rint(x / d).
 //   (The products' underflow costs at most 2^-150 / d, half of the least |x / d| above zero.)
 // - a NaN stays. Infinities, and quotients that overflow, become NaN: x must be bounded by whoever divides.
@@ -18,6 +20,7 @@ namespace bitgate {
 struct Divisor {
   static constexpr float kMin = 0x1p-96f, kMax = 0x1p96f;
 
+  BG_HD_INLINE static bool Covers(float value) { return value >= kMin && value <= kMax; }
   BG_HD_INLINE static Divisor Of(float value) { return {value, 1.0f / value}; }
 
   float value, reciprocal;

@@ -99,6 +99,25 @@ TEST(Divisor, SmallQuotientsRoundToTheirZero) {
   }
 }
 
+TEST(Divisor, IntegersOverIntegers) {
+  int64_t wrong = 0;
+  for (int d = 1; d <= 1 << 16; d < 256 ? ++d : d += 1021) {
+    const Divisor divisor = Divisor::Of(static_cast<float>(d));
+    for (int x = 0; x <= 1 << 16; ++x) {
+      const auto value = static_cast<float>(x);
+      wrong += BitsOf(value / divisor) != BitsOf(value / divisor.value);
+    }
+  }
+  for (int bits = 1; bits <= 16; ++bits) {
+    const Divisor levels = Divisor::Of(static_cast<float>((1 << bits) - 1));
+    for (int x = 0; x < 1 << bits; ++x) {
+      const auto value = static_cast<float>(x);
+      wrong += BitsOf(value / levels) != BitsOf(value / levels.value);
+    }
+  }
+  EXPECT_EQ(wrong, 0);
+}
+
 TEST(Divisor, NaNStays) { EXPECT_TRUE(std::isnan(NAN / Divisor::Of(3.0f))); }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #ifndef BITGATE_RUNTIME_KERNEL_MAP_H_
 #define BITGATE_RUNTIME_KERNEL_MAP_H_
 
+#include "runtime/base/math.h"
 #include "runtime/base/thread_pool.h"
 #include "runtime/kernel/simd.h"
 
@@ -21,6 +22,7 @@ struct Int {
 };
 
 constexpr int64_t kBlock = 8192;  // elements; 3 such arrays fit a first-level cache share
+constexpr int kAtOnce = 4;        // vectors: one alone leaves the processor waiting for its chain of operations
 // From this size on an output goes past the caches, as memcpy's does: it would evict more than it could serve.
 constexpr int64_t kStreamingElements = int64_t{1} << 24;
 
@@ -48,18 +50,27 @@ BG_INLINE void ForEachBlock(const RowBlocks& blocks, const Body& body) {
   });
 }
 
+template <bool kStream>
+BG_INLINE void StoreTo(Vec v, float* p) {
+  if constexpr (kStream) {
+    StoreStream(v, p);
+  } else {
+    Store(v, p);
+  }
+}
+
 // y[i] = f(x0[i], x1[i], ...) over one block. Loads happen before stores, so y may be one of the inputs.
 template <bool kStream, class F, class... Inputs>
 BG_INLINE void MapBlock(int64_t begin, int64_t end, F f, float* y, const Inputs*... x) {
   int64_t i = begin;
-  for (; i + kLanes <= end; i += kLanes) {
-    const Vec result = f(Load(x + i)...);
-    if constexpr (kStream) {
-      StoreStream(result, y + i);
-    } else {
-      Store(result, y + i);
-    }
+  for (; i + kAtOnce * kLanes <= end; i += kAtOnce * kLanes) {
+    Vec results[kAtOnce];
+    BG_UNROLL
+    for (int k = 0; k < kAtOnce; ++k) results[k] = f(Load(x + i + k * kLanes)...);
+    BG_UNROLL
+    for (int k = 0; k < kAtOnce; ++k) StoreTo<kStream>(results[k], y + i + k * kLanes);
   }
+  for (; i + kLanes <= end; i += kLanes) StoreTo<kStream>(f(Load(x + i)...), y + i);
   if (i < end) {
     const int count = static_cast<int>(end - i);
     StoreFirst(f(LoadFirst(x + i, count)...), y + i, count);

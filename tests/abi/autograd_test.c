@@ -208,6 +208,24 @@ static void folded_norm_of_gated_channels(void) {
   bg_tensor_free(variance);
 }
 
+/* Statistics of the float layer: mean 4 and variance 3, by the gain 8 and 12. */
+static void folded_norm_of_float_statistics(void) {
+  bg_tensor *x = LEAF(3, 1, 2, 4, 12), *gamma = LEAF(1, 0, 6), *beta = LEAF(1, 0, 1), *mean = LEAF(1, 0, 2);
+  bg_tensor *variance = LEAF(1, 0, 8), *statistics = LEAF(2, 1, 4, 3), *y = NULL;
+  const bg_folded_norm_params params = {
+      .struct_size = sizeof params, .momentum = 0.5f, .epsilon = 1, .statistics = statistics};
+  CHECK_OK(bg_folded_batch_norm_of_result(context, x, gamma, beta, NULL, mean, variance, &params, &y));
+  EXPECT(y, -8, -5, 7); /* 1.5 (x - 8) + 1 */
+  EXPECT(mean, 3);
+  EXPECT(variance, 6.25f); /* half of 8 and 3 * 3 / 2 */
+  BACK(y, 1, 0, 2);
+  EXPECT_GRADIENT(x, 0.375f, -1.25f, 1.25f); /* 1.5 (g - 3 / 3 - (x - 8) / 16 * 2 / 3) */
+  EXPECT_GRADIENT(gamma, 0.375f);            /* 12 / 16 * 2 / 4 */
+  EXPECT_GRADIENT(beta, 3);
+  bg_tensor* all[] = {mean, variance, statistics};
+  for (size_t i = 0; i < sizeof all / sizeof *all; ++i) bg_tensor_free(all[i]);
+}
+
 static void folded_norm(void) {
   const bg_folded_norm_params params = {.struct_size = sizeof params, .momentum = 0.5f, .epsilon = 1};
   bg_tensor *w = LEAF(2, 2, 1, 2, 3, 4), *gain = LEAF(2, 0, 2, -1), *gamma = LEAF(1, 0, 6), *beta = LEAF(1, 0, 1);
@@ -410,6 +428,7 @@ int main(int argc, char** argv) {
   RUN(statistics);
   RUN(folded_norm);
   RUN(folded_norm_of_gated_channels);
+  RUN(folded_norm_of_float_statistics);
   RUN(losses);
   RUN(quantizers);
   RUN(bsq);

@@ -127,16 +127,17 @@ TensorHandle FoldedBatchNormOp(const TensorHandle& x, const TensorHandle& statis
 
 TensorHandle FoldedBatchNormOfResultOp(const TensorHandle& x, const TensorHandle& gamma, const TensorHandle& beta,
                                        const TensorHandle& running_mean, const TensorHandle& running_variance,
-                                       const TensorHandle& gates, float momentum, float epsilon,
-                                       const OptionalName& activation) {
-  const FoldedBatchNormOfResultParams params{momentum, epsilon, ActivationOf(activation)};
+                                       const TensorHandle& gates, const TensorHandle& statistics, float momentum,
+                                       float epsilon, const OptionalName& activation) {
+  FoldedBatchNormOfResultParams params{momentum, epsilon, ActivationOf(activation), {}};
   return Apply(
       1,
       [&](Context& context, const Tensor& x, const Tensor& gamma, const Tensor& beta, const Tensor& mean,
-          const Tensor& variance, const Tensor& gates) {
+          const Tensor& variance, const Tensor& gates, const Tensor& statistics) {
+        params.statistics = statistics;
         return FoldedBatchNormOfResult(context, x, gamma, beta, gates, mean, variance, params);
       },
-      x, gamma, beta, running_mean, running_variance, gates);
+      x, gamma, beta, running_mean, running_variance, gates, statistics);
 }
 
 void UpdateRunningStatisticsOp(const TensorHandle& running_mean, const TensorHandle& running_variance,
@@ -328,13 +329,16 @@ statistics [2, c] are the channel_statistics of the float weight's, sigma the ro
 x, statistics, gamma and beta. Raises ValueError for shapes, dtypes and numbers that do not fit.)");
   ops.def("folded_batch_norm_of_result", FoldedBatchNormOfResultOp, Operand("x"), Operand("gamma"), Operand("beta"),
           Operand("running_mean"), Operand("running_variance"), py::arg("gates") = py::none(), py::kw_only(),
-          py::arg("momentum") = 0.1f, py::arg("epsilon") = 1e-5f, py::arg("activation") = py::none(),
+          py::arg("statistics") = py::none(), py::arg("momentum") = 0.1f, py::arg("epsilon") = 1e-5f,
+          py::arg("activation") = py::none(),
           R"(The same by the statistics of x itself, the gain = gamma / sigma_run of its weight undone.
 
 activation(sigma_run (x - mean) / sqrt(variance / gain^2 + epsilon) + beta), and beta where the gain is 0. The running
 statistics move towards mean / gain and variance / gain^2 in place, by momentum. gates [c]: by what the channels of x
 were multiplied (bayesian_bits), or None; mean is then that of x over its gate, variance over its square, and a channel
-whose gate is below 1/16 keeps its running statistics and is normalised by them. activation: None or "relu".
+whose gate is below 1/16 keeps its running statistics and is normalised by them. statistics [2, c]: the
+channel_statistics of the float weight's result, constants, which take the place of those of x in all of this; their
+gradient goes to x, straight through quantizing. activation: None or "relu".
 Differentiable by x, gamma, beta and gates. Raises ValueError for shapes, dtypes and numbers that do not fit.)");
   ops.def("update_running_statistics", UpdateRunningStatisticsOp, Operand("running_mean"), Operand("running_variance"),
           Operand("statistics"), py::arg("rows"), py::kw_only(), py::arg("momentum") = 0.1f,

@@ -125,7 +125,10 @@ class ElementTest(support.Case):
         moved = 0.75 * running_mean + 0.25 * y.mean(0), 0.75 * running_variance + 0.25 * y.var(0, ddof=1)
         for update in (lambda *running: ops.update_running_statistics(*running, statistics, 6, momentum=0.25),
                        lambda *running: ops.folded_batch_norm_of_result(result, bg.tensor(gamma), bg.tensor(beta),
-                                                                        *running, momentum=0.25, activation="relu")):
+                                                                        *running, momentum=0.25, activation="relu"),
+                       lambda *running: ops.folded_batch_norm_of_result(result, bg.tensor(gamma), bg.tensor(beta),
+                                                                        *running, statistics=statistics, momentum=0.25,
+                                                                        activation="relu")):
             running = bg.tensor(running_mean), bg.tensor(running_variance)
             got = update(*running)
             if got is not None:
@@ -145,6 +148,8 @@ class ElementTest(support.Case):
         self.check(ValueError, "statistics", call=lambda: ops.folded_batch_norm(result, shift, shift, shift, shift))
         self.check(ValueError, "gates", call=lambda: ops.folded_batch_norm_of_result(result, gain, gain, gain, gain,
                                                                                      result))
+        self.check(ValueError, "statistics", call=lambda: ops.folded_batch_norm_of_result(
+            result, gain, gain, gain, gain, statistics=gain))
         self.check(ValueError, "one row", call=lambda: ops.update_running_statistics(shift, gain, statistics, 0))
         self.check(ValueError, "epsilon", call=lambda: ops.folded_gain(gain, gain, epsilon=0))
 

@@ -1,35 +1,60 @@
 #include "ops/quant/bayesian_bits/bayesian_bits_kernels.h"
 #include "ops/quant/bayesian_bits/bayesian_bits_math.h"
 #include "runtime/kernel/map.h"
+#include "runtime/kernel/vec_divisor.h"
 
 namespace bitgate {
 namespace cpu {
 namespace BG_ISA {
 namespace {
 
-// Calls body(Int<levels>()).
-template <class Body>
-BG_INLINE void DispatchLevels(int levels, const Body& body) {
-  switch (levels) {
-    case 1:
-      return body(Int<1>());
-    case 2:
-      return body(Int<2>());
-    case 3:
-      return body(Int<3>());
-    case 4:
-      return body(Int<4>());
-    default:
-      return body(Int<5>());
+BG_INLINE void MakeScale(float value, Vec* scale) { *scale = Broadcast(value); }
+BG_INLINE void MakeScale(float value, VecDivisor* scale) { *scale = VecDivisor::Of(value); }
+
+// A pass over the elements: with kLevels levels, and scales that are Divisors where these cover them.
+template <int kLevels, class Scale>
+struct Cascade {
+  static constexpr int levels = kLevels;
+  const BayesianBitsInputs& in;
+  const BayesianBitsScales<float>& scales;
+
+  BG_INLINE BayesianBitsElement<Vec, Scale> Element(int64_t row) const {
+    const float* channel_gates = in.channel_gates.As();
+    return MakeBayesianBitsElement<Vec, Scale>(
+        scales, in.gates.As(), channel_gates == nullptr ? 1.0f : channel_gates[row],
+        [](float value) __attribute__((always_inline)) { return Broadcast(value); },
+        [](float value) __attribute__((always_inline)) {
+          Scale scale;
+          MakeScale(value, &scale);
+          return scale;
+        });
+  }
+};
+
+template <int kLevels, class Body>
+BG_INLINE void WithCascade(const BayesianBitsInputs& in, const BayesianBitsScales<float>& scales, const Body& body) {
+  if (CoveredByDivisors(scales)) {
+    body(Cascade<kLevels, VecDivisor>{in, scales});
+  } else {
+    body(Cascade<kLevels, Vec>{in, scales});
   }
 }
 
-BG_INLINE BayesianBitsElement<Vec> MakeElement(const BayesianBitsInputs& in, const BayesianBitsScales<float>& scales,
-                                               int64_t row) {
-  const float* channel_gates = in.channel_gates.As();
-  return MakeBayesianBitsElement<Vec>(
-      scales, in.gates.As(), channel_gates == nullptr ? 1.0f : channel_gates[row],
-      [](float value) __attribute__((always_inline)) { return Broadcast(value); });
+template <class Body>
+BG_INLINE void DispatchCascade(const BayesianBitsInputs& in, const BayesianBitsScales<float>& scales,
+                               const Body& body) {
+  switch (ActiveLevels(in.gates.As())) {
+    case 1:
+      return WithCascade<1>(in, scales, body);
+    case 2:
+      return WithCascade<2>(in, scales, body);
+    case 3:
+      return WithCascade<3>(in, scales, body);
+    case 4:
+      return WithCascade<4>(in, scales, body);
+    default:
+      return WithCascade<5>(in, scales, body);
+  }
 }
 
 // Adds the blocks' sums in order: per row into the channel gates' gradients, over all rows into `totals`.
@@ -50,12 +75,13 @@ BG_INLINE void SumBlocks(const RowBlocks& blocks, const double* partial, float* 
 
 void BayesianBitsForward(KernelContext&, View y, const BayesianBitsInputs& in, BayesianBitsLayout layout) {
   const auto scales = MakeBayesianBitsScales(in.range.As()[0], layout.is_signed);
-  DispatchLevels(ActiveLevels(in.gates.As()), [&](auto levels) {
+  DispatchCascade(in, scales, [&](const auto& cascade) {
+    constexpr int kLevels = std::decay_t<decltype(cascade)>::levels;
     MapRows(
         layout.rows, layout.elements,
         [&](int64_t row) {
-          return [p = MakeElement(in, scales, row)](Vec x) __attribute__((always_inline)) {
-            return bitgate::BayesianBitsForward<decltype(levels)::value>(x, p);
+          return [p = cascade.Element(row)](Vec x) __attribute__((always_inline)) {
+            return bitgate::BayesianBitsForward<kLevels>(x, p);
           };
         },
         y.As(), in.x.As());
@@ -68,16 +94,15 @@ void BayesianBitsBackward(KernelContext& context, const BayesianBitsGradViews& g
   const float* gates = in.gates.As();
   const auto scales = MakeBayesianBitsScales(beta, layout.is_signed);
   const RowBlocks blocks(layout.rows, layout.elements);
-  DispatchLevels(ActiveLevels(gates), [&](auto level_count) {
-    constexpr int kLevels = decltype(level_count)::value;
+  DispatchCascade(in, scales, [&](const auto& cascade) {
+    constexpr int kLevels = std::decay_t<decltype(cascade)>::levels;
     constexpr int kSums = kBayesianBitsSums<kLevels>;
     double* partial = static_cast<double*>(context.workspace.Get(blocks.count() * kSums * sizeof(double)));
     const Vec edge_low = Broadcast(layout.is_signed ? 1.0f : 0.0f);
     MapReduceRows<kSums>(
         blocks,
         [&](int64_t row) {
-          return [ edge_low, p = MakeElement(in, scales, row) ](Vec * sums, Vec x, Vec grad)
-              __attribute__((always_inline)) {
+          return [ edge_low, p = cascade.Element(row) ](Vec * sums, Vec x, Vec grad) __attribute__((always_inline)) {
             return bitgate::BayesianBitsBackward<kLevels>(x, grad, p, edge_low, sums);
           };
         },

@@ -55,8 +55,7 @@ __device__ void DispatchCascade(const Parameters& parameters, const Body& body) 
   for (int k = 0; k < kBayesianBitsGates; ++k) gates[k] = parameters.gates[k];
   const float beta = *parameters.range;
   const BayesianBitsScales<float> scales = MakeBayesianBitsScales(beta, parameters.is_signed);
-  // The last scale is 2^-31 of the first.
-  const bool covered = scales.scale[0] >= 0x1p32f * Divisor::kMin && scales.scale[0] <= Divisor::kMax;
+  const bool covered = CoveredByDivisors(scales);
   const auto run = [&](auto levels) {
     constexpr int kLevels = decltype(levels)::value;
     if (covered) {

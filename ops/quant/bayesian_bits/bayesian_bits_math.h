@@ -6,6 +6,7 @@
 #define BITGATE_OPS_QUANT_BAYESIAN_BITS_BAYESIAN_BITS_MATH_H_
 
 #include "runtime/base/math.h"
+#include "runtime/kernel/divisor.h"
 
 namespace bitgate {
 
@@ -35,6 +36,11 @@ BG_HD_INLINE BayesianBitsScales<T> MakeBayesianBitsScales(T beta, bool is_signed
   s.scale[3] = s.scale[2] / T(257);
   s.scale[4] = s.scale[3] / T(65537);
   return s;
+}
+
+// Whether Divisors cover all scales: the last is 2^-31 of the first.
+BG_HD_INLINE bool CoveredByDivisors(const BayesianBitsScales<float>& s) {
+  return Divisor::Covers(s.scale[0]) && s.scale[0] >= 0x1p32f * Divisor::kMin;
 }
 
 // What one element needs, as values of type V (broadcast on the CPU). Scale is V, or what V is divided by to V's bits.

@@ -1,6 +1,7 @@
 #include "ops/quant/bsq/bsq_kernels.h"
 #include "ops/quant/bsq/bsq_math.h"
 #include "runtime/kernel/map.h"
+#include "runtime/kernel/vec_divisor.h"
 
 namespace bitgate {
 namespace cpu {
@@ -34,11 +35,20 @@ void BsqLargest(KernelContext& context, View largest, const BsqActivationInputs&
 }
 
 void BsqActivationForward(KernelContext&, View y, const BsqActivationInputs& in, ConstView largest, int bits) {
-  const auto p = MakeBsqActivationElement<Vec>(
-      Bound(in), largest.As()[0], bits, [](float value) __attribute__((always_inline)) { return Broadcast(value); });
-  Map(
-      in.size, [p](Vec x) __attribute__((always_inline)) { return bitgate::BsqActivationForward(x, p); }, y.As(),
-      in.x.As());
+  const float bound = Bound(in), most = largest.As()[0];
+  const auto broadcast = [](float value) __attribute__((always_inline)) { return Broadcast(value); };
+  const auto run = [&](const auto& p) {
+    Map(
+        in.size, [p](Vec x) __attribute__((always_inline)) { return bitgate::BsqActivationForward(x, p); }, y.As(),
+        in.x.As());
+  };
+  if (BsqCoveredByDivisors(bound, most)) {
+    run(MakeBsqActivationElement<Vec, VecDivisor>(
+        bound, most, bits, broadcast,
+        [](float value) __attribute__((always_inline)) { return VecDivisor::Of(value); }));
+  } else {
+    run(MakeBsqActivationElement<Vec>(bound, most, bits, broadcast, broadcast));
+  }
 }
 
 void BsqActivationBackward(KernelContext& context, View grad_x, View grad_alpha, ConstView grad_y,

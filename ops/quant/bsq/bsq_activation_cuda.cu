@@ -65,7 +65,8 @@ struct ForwardOp {
   };
   template <class Body>
   __device__ void Prepare(const Body& body) const {
-    body(Prepared{MakeBsqActivationElement<float>(Bound(alpha), *largest, bits, [](float value) { return value; })});
+    const auto same = [](float value) { return value; };
+    body(Prepared{MakeBsqActivationElement<float>(Bound(alpha), *largest, bits, same, same)});
   }
 };
 

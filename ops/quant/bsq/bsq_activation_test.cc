@@ -137,6 +137,31 @@ TEST(BsqActivation, SameBitsOnEveryInstructionSet) {
   }
 }
 
+// Divisors do not cover all ranges.
+TEST(BsqActivation, SameBitsOnEveryInstructionSetInAnyRange) {
+  Context context;
+  std::vector<float> values = RandomValues(4096, 13, -1, 7);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = std::ldexp(values[i], static_cast<int>(i % 240) - 120);
+  for (const float value : {INFINITY, -INFINITY, NAN, 1e-42f, -0.0f}) values.push_back(value);
+  const auto size = static_cast<int64_t>(values.size());
+  const Tensor x = FromHost(context, values, {size}), y = Empty(context, {size});
+  for (const float bound : {5.5f, 1e-30f, 1e11f, 1e30f}) {
+    for (const float most : {0.0f, 1e-30f, 1e-17f, 2.5f, 3e28f, 1e30f}) {
+      for (const int bits : {1, 4, 16}) {
+        const Tensor alpha = One(context, bound), largest = One(context, most);
+        std::vector<uint32_t> expected;
+        for (const Isa isa : testing::IsasToTest()) {
+          BG_KERNEL_OF(isa, BsqActivationForward)
+          (context.kernel(), y.view(), {x.view(), alpha.view(), size}, largest.view(), bits);
+          const auto actual = BitsOf(ToHost<float>(context, y));
+          if (isa == Isa::kScalar) expected = actual;
+          EXPECT_EQ(actual, expected) << IsaName(isa) << ", " << bound << ", " << most << ", " << bits << " bits";
+        }
+      }
+    }
+  }
+}
+
 std::vector<std::vector<float>> ResultsOn(Context& context, const std::vector<float>& x, const std::vector<float>& grad,
                                           float alpha, int bits, int64_t offset) {
   const int64_t size = static_cast<int64_t>(x.size());

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "runtime/base/math.h"
+#include "runtime/kernel/divisor.h"
 
 namespace bitgate {
 
@@ -40,26 +41,39 @@ BG_HD_INLINE V BsqCode(V plane_sum, V levels, V one) {
 // ---- activations ----
 
 // What one element needs, as values of type V.
-template <class V>
+// Scale is V, or what V is divided by to V's bits.
+template <class V, class Scale = V>
 struct BsqActivationElement {
-  V zero, bound;       // of the clip: 6, or PACT's alpha
-  V levels;            // 2^bits - 1
-  V divisor, largest;  // S; 1 and 0 where S is not above 0, so that all is 0
+  V zero, bound;  // of the clip: 6, or PACT's alpha
+  V levels;       // 2^bits - 1
+  V largest;      // S, or 0
+  Scale divisor;  // S; 1 where S is not above 0, so that all is 0
+  Scale by_levels;
 };
 
-template <class V, class Broadcast>
-BG_HD_INLINE BsqActivationElement<V> MakeBsqActivationElement(float bound, float largest, int bits,
-                                                              const Broadcast& broadcast) {
+// Whether Divisors cover it: c L / S is below 2^126 then.
+BG_HD_INLINE bool BsqCoveredByDivisors(float bound, float largest) {
+  return bound <= 0x1p40f && (!(largest > 0.0f) || (largest >= 0x1p-60f && largest <= Divisor::kMax));
+}
+
+template <class V, class Scale = V, class Broadcast, class MakeScale>
+BG_HD_INLINE BsqActivationElement<V, Scale> MakeBsqActivationElement(float bound, float largest, int bits,
+                                                                     const Broadcast& broadcast,
+                                                                     const MakeScale& make_scale) {
   const bool some = largest > 0.0f;
-  return {broadcast(0.0f), broadcast(bound), broadcast(BsqLevels(bits)), broadcast(some ? largest : 1.0f),
-          broadcast(some ? largest : 0.0f)};
+  return {broadcast(0.0f),
+          broadcast(bound),
+          broadcast(BsqLevels(bits)),
+          broadcast(some ? largest : 0.0f),
+          make_scale(some ? largest : 1.0f),
+          make_scale(BsqLevels(bits))};
 }
 
 // R(clip(x)), R(c) = S round(c L / S) / L.
-template <class V>
-BG_HD_INLINE V BsqActivationForward(V x, const BsqActivationElement<V>& p) {
+template <class V, class Scale>
+BG_HD_INLINE V BsqActivationForward(V x, const BsqActivationElement<V, Scale>& p) {
   const V clipped = Clamp(x, p.zero, p.bound);
-  return p.largest * (Min(Rint(clipped * p.levels / p.divisor), p.levels) / p.levels);
+  return p.largest * (Min(Rint(clipped * p.levels / p.divisor), p.levels) / p.by_levels);
 }
 
 // Returns grad_x, straight through strictly inside the clip, and adds d y / d alpha * grad: all of it where the clip

@@ -84,6 +84,7 @@ def folded_batch_norm_of_result(
     running_variance: Tensor,
     gates: Tensor | None = None,
     *,
+    statistics: Tensor | None = None,
     momentum: float = 0.1,
     epsilon: float = 1e-5,
     activation: _Activation = None,
