@@ -259,6 +259,17 @@ void Apply(const Setting& setting, Config* config) {
   }
 }
 
+void Apply(const std::vector<Setting>& settings, Config* config) {
+  for (const Setting& setting : settings) Apply(setting, config);
+  const std::string& method = config->quantizer().method();
+  for (const Setting& setting : settings) {
+    const std::vector<std::string> names = Split(setting.path, '.');
+    if (names[0] != "quantizer" || MethodReads(method, names.back())) continue;
+    throw InvalidArgument(setting.origin, ": expected a setting that ", method, " reads, got ", setting.path,
+                          ", which is another method's");
+  }
+}
+
 std::vector<std::string> SettingNames() {
   std::vector<std::string> names;
   CollectSettings(Config::descriptor(), "", &names);

@@ -28,6 +28,9 @@ std::string ToText(const Config& config);
 // the closest known setting, or the kind of value that is expected.
 void Apply(const Setting& setting, Config* config);
 
+// Applies all; then throws InvalidArgument for one that the configuration's quantizer takes no notice of.
+void Apply(const std::vector<Setting>& settings, Config* config);
+
 // Every path that Apply takes.
 std::vector<std::string> SettingNames();
 

@@ -77,6 +77,22 @@ TEST(ConfigTest, BadSettingsSayWhatWasExpected) {
   EXPECT_THAT(MessageOf([] { Set("training.weights.kind", "RMS"); }), HasSubstr("one of ADAM, SGD"));
 }
 
+TEST(ConfigTest, SettingsOfAnotherMethodAreRefused) {
+  const auto apply = [](const std::vector<Setting>& settings) {
+    Config config = LoadRecipe("lenet5_mnist_bayesian_bits");
+    return MessageOf([&] { Apply(settings, &config); });
+  };
+  const Setting mu = {"quantizer.mu", "1", "--mu"}, alpha = {"quantizer.alpha", "1", "--quantizer.alpha"};
+  const Setting bsq = {"quantizer.method", "bsq", "--quantizer.method"};
+  EXPECT_EQ(apply({mu}), "(nothing was thrown)");
+  EXPECT_EQ(apply({alpha, bsq}), "(nothing was thrown)");  // in any order
+  EXPECT_EQ(apply({alpha}),
+            "--quantizer.alpha: expected a setting that bayesian_bits reads, got quantizer.alpha, which is another "
+            "method's");
+  EXPECT_THAT(apply({mu, bsq}), HasSubstr("--mu: expected a setting that bsq reads"));
+  EXPECT_EQ(apply({mu, {"quantizer.method", "bayes", ""}}), "(nothing was thrown)");  // Check names the method
+}
+
 TEST(ConfigTest, EverySettingNameCanBeFound) {
   EXPECT_THAT(SettingNames(), AllOf(Contains("training.weights.schedule.kind"), Contains("quantizer.mu")));
 }

@@ -83,6 +83,9 @@ EvaluateResult Evaluate(const EvaluateOptions& options);
 
 struct FreezeOptions {
   std::string checkpoint, output;
+  // Of a run that was stopped before its end: the training half tells a method that calibrates (Method::calibrates)
+  // what the end of training would have. Others do not look at it.
+  std::optional<Data> data;
   Machine machine;
 };
 
@@ -91,7 +94,7 @@ struct FreezeResult {
   BitReport bits;
 };
 
-// Fixes bits and channels. Throws FailedPrecondition if that has happened already.
+// Fixes bits and channels. Throws FailedPrecondition if that has happened already, or if data is missing.
 FreezeResult Freeze(const FreezeOptions& options);
 
 struct ExportOptions {

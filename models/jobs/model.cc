@@ -161,6 +161,18 @@ void Model::Calibrate(const Tensor& images, const std::function<bool(int64_t ima
   }
 }
 
+void Model::Calibrate(const Data& data) {
+  RequireLearning("calibration");
+  const Dataset dataset = OpenData(data, Split::kTrain, network_->graph());
+  Method& method = network_->method();
+  if (!method.calibrates()) return;
+  EvaluationOptions evaluation;
+  evaluation.batch_size = config_.evaluation().batch_size();
+  evaluation.mode = Mode::kCalibrate;
+  method.BeginCalibration();
+  bitgate::Evaluate(*network_, dataset, evaluation);
+}
+
 FreezeReport Model::Freeze() { return network_->Freeze(); }
 
 void Model::RequireLearning(const std::string& verb) {
@@ -257,7 +269,9 @@ Dataset OpenData(const Data& data, Split split, const Graph& graph) {
   const std::optional<Dataset>& array = train ? data.train : data.test;
   const Dataset dataset =
       array ? *array : OpenDataset(data.folder, split, static_cast<int>(graph.shape(graph.output()).back()));
-  CheckDataset(train ? "training data" : "test data", graph, dataset);
+  std::string where = train ? "training data" : "test data";
+  if (!array && data.folder.empty()) where += " (Fashion-MNIST, as no folder is given)";
+  CheckDataset(where, graph, dataset);
   return dataset;
 }
 

@@ -77,6 +77,8 @@ class Model {
   // Methods that need none (Method::calibrates) look at the images alone. Throws FailedPrecondition for a frozen
   // network.
   void Calibrate(const Tensor& images, const std::function<bool(int64_t images)>& progress = {});
+  // The same of the training half of a data set. Throws as OpenData does.
+  void Calibrate(const Data& data);
   // Fixes bits and channels. Throws FailedPrecondition if that has happened already.
   FreezeReport Freeze();
   // Throws FailedPrecondition for a frozen network.

@@ -106,6 +106,7 @@ FreezeResult Freeze(const FreezeOptions& options) {
   }
   CheckDistinct(options.checkpoint, options.output);
   CheckWritable(options.output);
+  if (options.data) model->Calibrate(*options.data);
   FreezeResult result;
   result.report = model->Freeze();
   result.bits = model->Bits();

@@ -257,9 +257,9 @@ Fixed BsqMethod::FreezeActivation(Context& context, int site) {
   Fixed fixed;
   if (!quantizes_[site]) return fixed;
   if (!largest_[site]) {
-    throw FailedPrecondition(
-        "freeze: expected the largest value of ", sites()[site].name,
-        ", but no pass over the training set has noted it: train to the end, or calibrate in a program of your own");
+    throw FailedPrecondition("freeze: expected the largest value of ", sites()[site].name,
+                             ", but no pass over the training set has noted it: train to the end, or calibrate "
+                             "(bitgate freeze --data=FOLDER)");
   }
   fixed.encoding = Encoding::kInteger;
   fixed.bits = config_.activation_bits();

@@ -1,6 +1,7 @@
 #include <cmath>
 #include <functional>
 #include <map>
+#include <set>
 
 #include "models/quantized/bayesian_bits_method.h"
 #include "models/quantized/bsq_method.h"
@@ -43,20 +44,31 @@ void CheckBsq(const QuantizerConfig& config) {
   }
 }
 
-const std::map<std::string, Make>& Methods() {
-  static const auto& methods = *new std::map<std::string, Make>{
+struct Kind {
+  Make make;
+  std::set<std::string> settings;  // of QuantizerConfig, that it reads
+};
+
+const std::map<std::string, Kind>& Methods() {
+  static const auto& methods = *new std::map<std::string, Kind>{
       {"bayesian_bits",
-       [](const Graph& graph, const QuantizerConfig& config) {
-         CheckBayesianBits(config);
-         return std::make_unique<BayesianBitsMethod>(QuantizationSites(graph), MaxMacs(graph), config);
-       }},
+       {[](const Graph& graph, const QuantizerConfig& config) {
+          CheckBayesianBits(config);
+          return std::make_unique<BayesianBitsMethod>(QuantizationSites(graph), MaxMacs(graph), config);
+        },
+        {"mu", "stochastic_gates", "cost_weighting", "initial_gate", "initially_closed_bits",
+         "batch_norm_statistics"}}},
       {"bsq",
-       [](const Graph& graph, const QuantizerConfig& config) {
-         CheckBsq(config);
-         return std::make_unique<BsqMethod>(graph, config);
-       }},
-      {kFloat, [](const Graph& graph,
-                  const QuantizerConfig&) { return std::make_unique<FloatMethod>(QuantizationSites(graph)); }},
+       {[](const Graph& graph, const QuantizerConfig& config) {
+          CheckBsq(config);
+          return std::make_unique<BsqMethod>(graph, config);
+        },
+        {"alpha", "initial_bits", "activation_bits"}}},
+      {kFloat,
+       {[](const Graph& graph, const QuantizerConfig&) {
+          return std::make_unique<FloatMethod>(QuantizationSites(graph));
+        },
+        {}}},
   };
   return methods;
 }
@@ -65,10 +77,15 @@ const std::map<std::string, Make>& Methods() {
 
 std::unique_ptr<Method> MakeMethod(const Graph& graph, const QuantizerConfig& config) {
   const auto found = Methods().find(config.method());
-  if (found != Methods().end()) return found->second(graph, config);
+  if (found != Methods().end()) return found->second.make(graph, config);
   std::string names;
-  for (const auto& [name, make] : Methods()) names += (names.empty() ? "" : ", ") + name;
+  for (const auto& [name, kind] : Methods()) names += (names.empty() ? "" : ", ") + name;
   throw InvalidArgument("quantizer.method: expected one of ", names, ", got \"", config.method(), "\"");
+}
+
+bool MethodReads(const std::string& method, const std::string& setting) {
+  const auto found = Methods().find(method);
+  return setting == "method" || found == Methods().end() || found->second.settings.count(setting) > 0;
 }
 
 QuantizerConfig FloatQuantizer() {

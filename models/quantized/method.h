@@ -146,6 +146,9 @@ std::unique_ptr<Method> MakeMethod(const Graph& graph, const QuantizerConfig& co
 // That of the method without quantization.
 QuantizerConfig FloatQuantizer();
 
+// Whether the method takes notice of QuantizerConfig's field `setting`; an unknown one of all.
+bool MethodReads(const std::string& method, const std::string& setting);
+
 }  // namespace bitgate
 
 #endif  // BITGATE_MODELS_QUANTIZED_METHOD_H_

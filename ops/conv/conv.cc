@@ -51,29 +51,21 @@ namespace {
 
 void Conv2dBackward(Context& context, const Tensor& x, const Tensor& w, const Tensor& grad_y,
                     const Conv2dParams& params, GradientSink& sink) {
-  constexpr KernelTable<decltype(cpu::Conv2dBackwardData)> kData{&cpu::Conv2dBackwardData,
-                                                                 BG_CUDA_KERNEL(Conv2dBackwardData)};
-  constexpr KernelTable<decltype(cpu::Conv2dBackwardWeights)> kWeights{&cpu::Conv2dBackwardWeights,
-                                                                       BG_CUDA_KERNEL(Conv2dBackwardWeights)};
-  const bool empty = grad_y.size() == 0;
-  if (sink.Needs(0)) {
-    Tensor grad_x = Empty(context, x.shape());
-    auto& data = kData.For(context.device(), "conv2d backward");
-    if (!empty) data(context.kernel(), grad_x.view(), grad_y.view(), w.view(), params);
-    sink.Set(0, grad_x);
-  }
+  constexpr KernelTable<decltype(cpu::Conv2dBackward)> kBackward{&cpu::Conv2dBackward, BG_CUDA_KERNEL(Conv2dBackward)};
   const int64_t channels = w.shape()[0];
-  if (sink.Needs(1)) {
-    Tensor grad_w = empty ? Zeros(context, w.shape()) : Empty(context, w.shape());
-    Tensor grad_bias;
-    if (sink.Needs(2)) grad_bias = empty ? Zeros(context, {channels}) : Empty(context, {channels});
-    auto& weights = kWeights.For(context.device(), "conv2d backward");
-    if (!empty) weights(context.kernel(), grad_w.view(), grad_bias.view(), grad_y.view(), x.view(), params);
-    sink.Set(1, grad_w);
-    sink.Set(2, grad_bias);
-  } else if (sink.Needs(2)) {
-    sink.Set(2, SumRows(context, ReshapeView(grad_y, {grad_y.size() / channels, channels})));
+  const bool empty = grad_y.size() == 0, wants_x = sink.Needs(0), wants_w = sink.Needs(1), wants_bias = sink.Needs(2);
+  const auto of_parameter = [&](const Shape& shape) { return empty ? Zeros(context, shape) : Empty(context, shape); };
+  const Tensor grad_x = wants_x ? Empty(context, x.shape()) : Tensor();
+  const Tensor grad_w = wants_w ? of_parameter(w.shape()) : Tensor();
+  Tensor grad_bias = wants_bias && wants_w ? of_parameter({channels}) : Tensor();
+  if (!empty && (wants_x || wants_w)) {
+    kBackward.For(context.device(), "conv2d backward")(context.kernel(), grad_x.view(), grad_w.view(), grad_bias.view(),
+                                                       grad_y.view(), x.view(), w.view(), params);
   }
+  if (wants_bias && !wants_w) grad_bias = SumRows(context, ReshapeView(grad_y, {grad_y.size() / channels, channels}));
+  sink.Set(0, grad_x);
+  sink.Set(1, grad_w);
+  sink.Set(2, grad_bias);
 }
 
 }  // namespace

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "ops/conv/conv_kernels.h"
 #include "ops/onednn_copy.h"
 #include "ops/reduce/reduce_kernels.h"
@@ -18,7 +20,8 @@ using DataType = memory::data_type;
 constexpr auto kDirect = dnnl::algorithm::convolution_direct;
 
 // A convolution and the copies between our formats and those its implementation reads or writes: of the (small) weights
-// often, of x and grad_y when they are rounded.
+// often, of x and grad_y when they are rounded. The copy of grad_y comes first in the layouts of both backward passes,
+// so that they can share it.
 struct ConvPlan {
   ScratchLayout layout;
   OneDnnCopy x, y, weights;
@@ -117,8 +120,8 @@ std::shared_ptr<ConvPlan> MakeBackwardWeights(const dnnl::engine& engine, const 
       convolution_backward_weights::desc(kDirect, p.x, p.grad_weights, p.bias, p.y, p.stride, p.padding, p.padding),
       CallAttributes(), engine, p.Forward(engine, dnnl::prop_kind::forward_training, {}));
   auto plan = std::make_shared<ConvPlan>();
-  plan->x = OneDnnCopy::OfInput(engine, p.plain_x, p.x, plan->layout);
   plan->y = OneDnnCopy::OfInput(engine, p.plain_y, p.y, plan->layout);
+  plan->x = OneDnnCopy::OfInput(engine, p.plain_x, p.x, plan->layout);
   plan->weights = OneDnnCopy::OfOutput(engine, descriptor.diff_weights_desc(), p.plain_weights, plan->layout);
   plan->scratchpad = plan->layout.Add(descriptor.scratchpad_desc().get_size());
   plan->convolution = OneDnnCall(convolution_backward_weights(descriptor), engine,
@@ -172,39 +175,49 @@ void Conv2dForward(KernelContext& context, View y, ConstView x, ConstView w, Con
   });
 }
 
-void Conv2dBackwardData(KernelContext& context, View grad_x, ConstView grad_y, ConstView w,
-                        const Conv2dParams& params) {
-  CallOneDnn("conv2d backward data", [&] {
-    const auto plan = FindPlan(context, "conv2d backward data", MakeBackwardData, grad_x.shape, grad_y.shape, w.shape,
-                               /*with_bias=*/false, /*codes=*/false, params);
-    void* const scratch = context.workspace.Get(plan->layout.bytes());
-    dnnl::stream& stream = context.libraries.onednn().stream;
-    const void* const own_grad_y = plan->y.In(stream, grad_y.data, scratch);
-    const void* const own_w = plan->weights.In(stream, w.data, scratch);
-    plan->convolution.Run(stream, {{DNNL_ARG_DIFF_SRC, grad_x.data},
-                                   {DNNL_ARG_WEIGHTS, own_w},
-                                   {DNNL_ARG_DIFF_DST, own_grad_y},
-                                   {DNNL_ARG_SCRATCHPAD, Scratchpad(*plan, scratch)}});
-  });
+namespace {
+
+void RunBackwardData(dnnl::stream& stream, ConvPlan& plan, void* scratch, View grad_x, const void* grad_y,
+                     ConstView w) {
+  const void* const own_w = plan.weights.In(stream, w.data, scratch);
+  plan.convolution.Run(stream, {{DNNL_ARG_DIFF_SRC, grad_x.data},
+                                {DNNL_ARG_WEIGHTS, own_w},
+                                {DNNL_ARG_DIFF_DST, grad_y},
+                                {DNNL_ARG_SCRATCHPAD, Scratchpad(plan, scratch)}});
 }
 
-void Conv2dBackwardWeights(KernelContext& context, View grad_w, View grad_bias, ConstView grad_y, ConstView x,
-                           const Conv2dParams& params) {
+void RunBackwardWeights(dnnl::stream& stream, ConvPlan& plan, void* scratch, View grad_w, View grad_bias,
+                        const void* grad_y, ConstView x) {
+  const void* const own_x = plan.x.In(stream, x.data, scratch);
+  plan.convolution.Run(stream, {{DNNL_ARG_SRC, own_x},
+                                {DNNL_ARG_DIFF_WEIGHTS, plan.weights.Place(grad_w.data, scratch)},
+                                {DNNL_ARG_DIFF_BIAS, grad_bias.data},
+                                {DNNL_ARG_DIFF_DST, grad_y},
+                                {DNNL_ARG_SCRATCHPAD, Scratchpad(plan, scratch)}});
+  plan.weights.Out(stream, grad_w.data, scratch);
+}
+
+}  // namespace
+
+void Conv2dBackward(KernelContext& context, View grad_x, View grad_w, View grad_bias, ConstView grad_y, ConstView x,
+                    ConstView w, const Conv2dParams& params) {
   // The primitive would sum the bias' gradient from grad_y as it reads it: rounded, with bfloat16.
   const bool own_bias = grad_bias.data != nullptr && context.compute != Compute::kFloat32;
-  CallOneDnn("conv2d backward weights", [&] {
-    const auto plan = FindPlan(context, "conv2d backward weights", MakeBackwardWeights, x.shape, grad_y.shape,
-                               grad_w.shape, grad_bias.data != nullptr && !own_bias, /*codes=*/false, params);
-    void* const scratch = context.workspace.Get(plan->layout.bytes());
+  CallOneDnn("conv2d backward", [&] {
+    const auto find = [&](const char* kernel, MakePlan make, bool with_bias) {
+      return FindPlan(context, kernel, make, x.shape, grad_y.shape, w.shape, with_bias, /*codes=*/false, params);
+    };
+    std::shared_ptr<ConvPlan> data, weights;
+    if (grad_x.data != nullptr) data = find("conv2d backward data", MakeBackwardData, false);
+    if (grad_w.data != nullptr) {
+      weights = find("conv2d backward weights", MakeBackwardWeights, grad_bias.data != nullptr && !own_bias);
+    }
+    const size_t bytes = std::max(data ? data->layout.bytes() : 0, weights ? weights->layout.bytes() : 0);
+    void* const scratch = context.workspace.Get(bytes);
     dnnl::stream& stream = context.libraries.onednn().stream;
-    const void* const own_x = plan->x.In(stream, x.data, scratch);
-    const void* const own_grad_y = plan->y.In(stream, grad_y.data, scratch);
-    plan->convolution.Run(stream, {{DNNL_ARG_SRC, own_x},
-                                   {DNNL_ARG_DIFF_WEIGHTS, plan->weights.Place(grad_w.data, scratch)},
-                                   {DNNL_ARG_DIFF_BIAS, grad_bias.data},
-                                   {DNNL_ARG_DIFF_DST, own_grad_y},
-                                   {DNNL_ARG_SCRATCHPAD, Scratchpad(*plan, scratch)}});
-    plan->weights.Out(stream, grad_w.data, scratch);
+    const void* const own_grad_y = (data ? data : weights)->y.In(stream, grad_y.data, scratch);
+    if (data) RunBackwardData(stream, *data, scratch, grad_x, own_grad_y, w);
+    if (weights) RunBackwardWeights(stream, *weights, scratch, grad_w, grad_bias, own_grad_y, x);
   });
   if (!own_bias) return;
   const int64_t channels = grad_y.shape[3];

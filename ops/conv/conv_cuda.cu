@@ -139,8 +139,9 @@ void Conv2dForward(KernelContext& context, View y, ConstView x, ConstView w, Con
   FinishResult(context.stream, y.As(), y.As(), y.shape.size(), y.shape[3], finish);
 }
 
-void Conv2dBackwardData(KernelContext& context, View grad_x, ConstView grad_y, ConstView w,
-                        const Conv2dParams& params) {
+namespace {
+
+void BackwardData(KernelContext& context, View grad_x, ConstView grad_y, ConstView w, const Conv2dParams& params) {
   const bool done = ForPartsOfBatch(grad_x.shape, grad_y.shape, [&](int64_t begin, int64_t count) {
     const View x_part = Images(grad_x, begin, count);
     const ConstView y_part = Images(grad_y, begin, count);
@@ -150,8 +151,8 @@ void Conv2dBackwardData(KernelContext& context, View grad_x, ConstView grad_y, C
   if (!done) Conv2dBackwardDataDirect(context, grad_x, grad_y, w, params);
 }
 
-void Conv2dBackwardWeights(KernelContext& context, View grad_w, View grad_bias, ConstView grad_y, ConstView x,
-                           const Conv2dParams& params) {
+void BackwardWeights(KernelContext& context, View grad_w, View grad_bias, ConstView grad_y, ConstView x,
+                     const Conv2dParams& params) {
   const bool done = ForPartsOfBatch(x.shape, grad_y.shape, [&](int64_t begin, int64_t count) {
     const ConstView x_part = Images(x, begin, count), y_part = Images(grad_y, begin, count);
     Finish finish;
@@ -164,6 +165,14 @@ void Conv2dBackwardWeights(KernelContext& context, View grad_w, View grad_bias, 
   if (grad_bias.data == nullptr) return;
   const int64_t channels = grad_y.shape[3];
   SumRows(context, grad_bias, grad_y, grad_y.shape.size() / channels, channels);
+}
+
+}  // namespace
+
+void Conv2dBackward(KernelContext& context, View grad_x, View grad_w, View grad_bias, ConstView grad_y, ConstView x,
+                    ConstView w, const Conv2dParams& params) {
+  if (grad_x.data != nullptr) BackwardData(context, grad_x, grad_y, w, params);
+  if (grad_w.data != nullptr) BackwardWeights(context, grad_w, grad_bias, grad_y, x, params);
 }
 
 }  // namespace cuda

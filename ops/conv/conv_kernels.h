@@ -14,10 +14,10 @@ namespace cpu {
 void Conv2dForward(KernelContext& context, View y, ConstView x, ConstView w, ConstView bias,
                    const Conv2dParams& params);
 
-// The gradients of the convolution without its activation. `grad_bias` may be absent.
-void Conv2dBackwardData(KernelContext& context, View grad_x, ConstView grad_y, ConstView w, const Conv2dParams& params);
-void Conv2dBackwardWeights(KernelContext& context, View grad_w, View grad_bias, ConstView grad_y, ConstView x,
-                           const Conv2dParams& params);
+// The gradients of the convolution without its activation. Either of grad_x and grad_w may be absent, and grad_bias,
+// which is absent without grad_w.
+void Conv2dBackward(KernelContext& context, View grad_x, View grad_w, View grad_bias, ConstView grad_y, ConstView x,
+                    ConstView w, const Conv2dParams& params);
 
 }  // namespace cpu
 
@@ -25,9 +25,8 @@ namespace cuda {
 
 void Conv2dForward(KernelContext& context, View y, ConstView x, ConstView w, ConstView bias,
                    const Conv2dParams& params);
-void Conv2dBackwardData(KernelContext& context, View grad_x, ConstView grad_y, ConstView w, const Conv2dParams& params);
-void Conv2dBackwardWeights(KernelContext& context, View grad_w, View grad_bias, ConstView grad_y, ConstView x,
-                           const Conv2dParams& params);
+void Conv2dBackward(KernelContext& context, View grad_x, View grad_w, View grad_bias, ConstView grad_y, ConstView x,
+                    ConstView w, const Conv2dParams& params);
 
 // The bare convolution and its gradients by plain loops, in float32: for the few that cuDNN refuses. No bias, no
 // activation. Right for every shape, and slow.

@@ -388,8 +388,8 @@ TEST(Conv2d, CanBeCapturedOnceItHasRun) {
     const Tensor grad_w = Empty(context, test.w), grad_bias = Empty(context, {test.w[0]});
     results = {y, grad_x, grad_w, grad_bias};
 #if defined(BG_CUDA)
-    cuda::Conv2dBackwardData(context.kernel(), grad_x.view(), g.view(), w.view(), test.params);
-    cuda::Conv2dBackwardWeights(context.kernel(), grad_w.view(), grad_bias.view(), g.view(), x.view(), test.params);
+    cuda::Conv2dBackward(context.kernel(), grad_x.view(), grad_w.view(), grad_bias.view(), g.view(), x.view(), w.view(),
+                         test.params);
 #endif
   };
   EXPECT_THROW(context.backend().Capture(step), NotCapturable);

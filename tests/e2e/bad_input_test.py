@@ -152,6 +152,7 @@ class BadInputTest(harness.Case):
             ("--batch_size=-1", "training.batch_size"),
             ("--quantizer.method=bayes", "bayesian_bits"),
             ("--mu=-1", "mu"),
+            ("--quantizer.alpha=1", "expected a setting that bayesian_bits reads"),
             ("--training.weights.learning_rate=-1", "training.weights"),
             ("--training.weights.kind=RMSPROP", "ADAM, SGD"),
             ("--threads=0", "--threads expects a number from 1"),
@@ -338,6 +339,22 @@ class BadInputTest(harness.Case):
         header, data = self.header_of(self.checkpoint().read_bytes())
         header["conv1/weigth"] = header.pop("conv1/weight")
         self.check_every_reader(self.write("other.safetensors", self.with_header(header, data)), "conv1/wei")
+
+    def test_bsq_run_that_was_stopped(self):
+        text = re.sub(r"quantizer \{.*?\}", 'quantizer { method: "bsq" }', harness.RECIPE)
+        self.recipe.write_text(text.replace("epochs: 3", "epochs: 1 requantize_every: 1"), encoding="utf-8")
+        path = self.folder / "run.safetensors"
+        self.run_bitgate(*self.train_arguments(path))
+        header, data = self.header_of(path.read_bytes())
+        state = json.loads(header["__metadata__"]["network_state"])
+        state["method"] = json.dumps(dict(json.loads(state["method"]), largest={}))  # as before the end of training
+        header["__metadata__"]["network_state"] = json.dumps(state)
+        stopped = self.write("stopped.safetensors", self.with_header(header, data))
+        self.check(("freeze", stopped, "-o", "frozen.safetensors"), FAILURE, "calibrate", "--data")
+        self.check(("freeze", stopped, "--data=nowhere", "-o", "frozen.safetensors"), FAILURE, "nowhere")
+        self.run_bitgate("freeze", stopped, f"--data={self.data}", "-o", "frozen.safetensors")
+        self.run_bitgate("freeze", path, "-o", "expected.safetensors")
+        self.assertEqual(*(harness.digest(self.folder / f"{name}.safetensors") for name in ("frozen", "expected")))
 
     def test_states_that_do_not_fit(self):
         path = self.checkpoint()

@@ -10,10 +10,8 @@ namespace bitgate::bench {
 namespace {
 
 constexpr KernelTable<decltype(cpu::Conv2dForward)> kConvForward{&cpu::Conv2dForward, BG_CUDA_KERNEL(Conv2dForward)};
-constexpr KernelTable<decltype(cpu::Conv2dBackwardData)> kConvData{&cpu::Conv2dBackwardData,
-                                                                   BG_CUDA_KERNEL(Conv2dBackwardData)};
-constexpr KernelTable<decltype(cpu::Conv2dBackwardWeights)> kConvWeights{&cpu::Conv2dBackwardWeights,
-                                                                         BG_CUDA_KERNEL(Conv2dBackwardWeights)};
+constexpr KernelTable<decltype(cpu::Conv2dBackward)> kConvBackward{&cpu::Conv2dBackward,
+                                                                   BG_CUDA_KERNEL(Conv2dBackward)};
 constexpr KernelTable<decltype(cpu::MatMul)> kMatMul{&cpu::MatMul, BG_CUDA_KERNEL(MatMul)};
 
 }  // namespace
@@ -28,9 +26,8 @@ void BareProducts::Convolution(const Tensor& x, const Tensor& w, const Tensor& y
   const Tensor grad_w = Values(w.shape());
   calls_.push_back([=] {
     kConvForward.For(context_.device(), "conv2d")(context_.kernel(), y.view(), x.view(), w.view(), {}, {});
-    kConvWeights.For(context_.device(), "conv2d")(context_.kernel(), grad_w.view(), {}, y.view(), x.view(), {});
-    if (!grad_x.defined()) return;
-    kConvData.For(context_.device(), "conv2d")(context_.kernel(), grad_x.view(), y.view(), w.view(), {});
+    kConvBackward.For(context_.device(), "conv2d")(context_.kernel(), grad_x.view(), grad_w.view(), {}, y.view(),
+                                                   x.view(), w.view(), {});
   });
 }
 

@@ -106,7 +106,7 @@ void ThrowAsUsage(const Error& error) {
 
 Config WithSettings(Config config, const Arguments& arguments) {
   AsUsage([&] {
-    for (const jobs::Setting& setting : arguments.settings()) jobs::Apply(setting, &config);
+    jobs::Apply(arguments.settings(), &config);
     jobs::Check(config);
   });
   return config;

@@ -22,6 +22,7 @@ int RunFreeze(const Arguments& arguments) {
   jobs::FreezeOptions options;
   options.checkpoint = arguments.positional(0);
   options.output = arguments.Require("output");
+  if (arguments.Has("data")) options.data = DataOf(arguments);
   options.machine = MachineOf(arguments);
   const jobs::FreezeResult result = jobs::Freeze(options);
   if (arguments.Has("json")) {
@@ -48,8 +49,13 @@ Command FreezeCommand() {
       "Replaces the gates by their decision: every tensor gets the plain quantizer that is exported later. Quantizing\n"
       "in one step instead of several moves a few weights on a tie to the next code; the report counts them.\n";
   command.positionals = 1;
-  command.flags = {{"output", 'o', "FILE", "the frozen checkpoint"}};
-  command.examples = "  bitgate freeze run.safetensors -o frozen.safetensors\n";
+  command.flags = {{"output", 'o', "FILE", "the frozen checkpoint"},
+                   {"data", 0, "FOLDER",
+                    "the training images, where a BSQ run was stopped early: what the end of training would have noted "
+                    "of its activations"}};
+  command.examples =
+      "  bitgate freeze run.safetensors -o frozen.safetensors\n"
+      "  bitgate freeze stopped.safetensors --data=cifar10 -o frozen.safetensors\n";
   command.run = RunFreeze;
   return command;
 }
