@@ -9,6 +9,7 @@
 #include "models/graph/dims.h"
 #include "models/graph/first_error.h"
 #include "models/jobs/suggest.h"
+#include "models/quantized/method.h"
 #include "models/zoo/zoo.h"
 #include "runtime/base/error.h"
 

@@ -3,6 +3,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "models/jobs/recipes.h"
+#include "models/quantized/method.h"
 #include "models/zoo/zoo.h"
 #include "runtime/base/error.h"
 #include "runtime/base/file.h"
@@ -91,6 +92,15 @@ TEST(ConfigTest, SettingsOfAnotherMethodAreRefused) {
             "method's");
   EXPECT_THAT(apply({mu, bsq}), HasSubstr("--mu: expected a setting that bsq reads"));
   EXPECT_EQ(apply({mu, {"quantizer.method", "bayes", ""}}), "(nothing was thrown)");  // Check names the method
+}
+
+TEST(ConfigTest, EverySettingOfQuantizersIsReadByAMethod) {
+  for (const std::string& name : SettingNames()) {
+    const std::string prefix = "quantizer.";
+    if (name.rfind(prefix, 0) != 0) continue;
+    const std::string setting = name.substr(prefix.size());
+    EXPECT_TRUE(MethodReads("bayesian_bits", setting) || MethodReads("bsq", setting)) << name;
+  }
 }
 
 TEST(ConfigTest, EverySettingNameCanBeFound) {

@@ -83,13 +83,14 @@ EvaluateResult Evaluate(const EvaluateOptions& options);
 
 struct FreezeOptions {
   std::string checkpoint, output;
-  // Of a run that was stopped before its end: the training half tells a method that calibrates (Method::calibrates)
-  // what the end of training would have. Others do not look at it.
+  // Of a run that was stopped before its end: what the end of training does before it freezes is done first, which is
+  // to requantize (Method::requantizes) and to calibrate with the training half (Method::calibrates).
   std::optional<Data> data;
   Machine machine;
 };
 
 struct FreezeResult {
+  std::vector<std::string> warnings;  // of requantizing: layers whose weights are all zero
   FreezeReport report;
   BitReport bits;
 };

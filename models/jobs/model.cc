@@ -170,7 +170,12 @@ void Model::Calibrate(const Data& data) {
   evaluation.batch_size = config_.evaluation().batch_size();
   evaluation.mode = Mode::kCalibrate;
   method.BeginCalibration();
-  bitgate::Evaluate(*network_, dataset, evaluation);
+  try {
+    bitgate::Evaluate(*network_, dataset, evaluation);
+  } catch (...) {
+    method.BeginCalibration();
+    throw;
+  }
 }
 
 FreezeReport Model::Freeze() { return network_->Freeze(); }

@@ -106,8 +106,11 @@ FreezeResult Freeze(const FreezeOptions& options) {
   }
   CheckDistinct(options.checkpoint, options.output);
   CheckWritable(options.output);
-  if (options.data) model->Calibrate(*options.data);
   FreezeResult result;
+  if (options.data) {
+    result.warnings = model->Requantize().warnings;
+    model->Calibrate(*options.data);
+  }
   result.report = model->Freeze();
   result.bits = model->Bits();
   model->Save(options.output);

@@ -171,7 +171,7 @@ std::vector<float> GradientOf(Network& network, const std::string& name, const T
   return ToHost<float>(context, tape.Gradient(network.parameter(name).leaf()));
 }
 
-TEST(BatchNorm, DetachedStatisticsChangeTheGradientOnly) {
+TEST(BatchNorm, GradientsAreThoseOfBatchNormWhereverStatisticsAreFrom) {
   testing::TestContext context;
   const Tensor images = Images(context, 8);
   std::vector<std::vector<float>> gradients;
@@ -188,9 +188,9 @@ TEST(BatchNorm, DetachedStatisticsChangeTheGradientOnly) {
   const std::vector<float> expected = GradientOf(plain, "conv2/weight", images);
   double scale = 0;
   for (const float value : expected) scale = std::max(scale, std::fabs(double{value}));
-  EXPECT_LT(LargestDifference(gradients[0], expected), 0.05 * scale);
-  EXPECT_GT(LargestDifference(gradients[1], expected), 0.2 * scale);
-  EXPECT_LT(LargestDifference(gradients[2], expected), 0.05 * scale);
+  for (const std::vector<float>& gradient : gradients) {
+    EXPECT_LT(LargestDifference(gradient, expected), 0.05 * scale);
+  }
 }
 
 constexpr float kHalfOpen = 0;  // phi of a gate that is 0.5, and open where gates are thresholded
@@ -223,8 +223,7 @@ double Largest(const std::vector<float>& values) {
   return LargestDifference(values, std::vector<float>(values.size(), 0.0f));
 }
 
-// Normalising by the statistics of the quantized layer must not undo what its gates do. Those of layers behind are
-// differentiated as the float layers' are: by detached ones the gradient is the same in the last of them alone.
+// Normalising by the statistics of the quantized layer must not undo what its gates do.
 TEST(BatchNorm, ChannelGatesHaveAGradientFromTheTask) {
   testing::TestContext context;
   const Tensor images = Images(context, 16);
@@ -240,10 +239,10 @@ TEST(BatchNorm, ChannelGatesHaveAGradientFromTheTask) {
   EXPECT_EQ(gradients[0].size(), 4u);  // all but the last layer's
   for (const auto& [name, expected] : gradients[0]) {
     EXPECT_GT(Largest(expected), 0.01) << name;
-    EXPECT_LT(LargestDifference(gradients[2][name], expected), 0.05 * Largest(expected)) << name;
+    for (const size_t k : {1, 2}) {
+      EXPECT_LT(LargestDifference(gradients[k][name], expected), 0.05 * Largest(expected)) << name << ", " << k;
+    }
   }
-  const std::string last = "fc1/weight/channel_gates";
-  EXPECT_LT(LargestDifference(gradients[2][last], gradients[1][last]), 0.05 * Largest(gradients[1][last]));
 }
 
 // Statistics that have been learned before a gate closes are what it is evaluated with, and frozen.

@@ -258,8 +258,8 @@ Fixed BsqMethod::FreezeActivation(Context& context, int site) {
   if (!quantizes_[site]) return fixed;
   if (!largest_[site]) {
     throw FailedPrecondition("freeze: expected the largest value of ", sites()[site].name,
-                             ", but no pass over the training set has noted it: train to the end, or calibrate "
-                             "(bitgate freeze --data=FOLDER)");
+                             ", but no pass over the training set has noted it: train to the end, or calibrate with "
+                             "training images");
   }
   fixed.encoding = Encoding::kInteger;
   fixed.bits = config_.activation_bits();

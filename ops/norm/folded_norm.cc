@@ -180,7 +180,7 @@ void FoldedBatchNormOfResultBackward(Context& context, const SavedOfResult& save
   static const KernelTable<decltype(cpu::scalar::UnfoldBackward)> kernels{BG_CPU_KERNEL(UnfoldBackward),
                                                                           BG_CUDA_KERNEL(UnfoldBackward)};
   kernels.For(context.device(), kOp)(context.kernel(), out, unfolded.views(), sums.beta.view(), sums.gamma.view(),
-                                     channels[0]);
+                                     saved.mean_of_x.view(), channels[0]);
   if (sink.Needs(0)) {
     const Statistics used(saved.mean_of_x, unfolded.scaled);
     sink.Set(0, NormalisedBackwardData(context, kOp, gradient, saved.x, used, unfolded.scale, of_x, /*epsilon=*/0));
@@ -208,21 +208,19 @@ Tensor FoldedBatchNormOfResult(Context& context, const Tensor& x, const Tensor& 
   CheckHasRows(kOp, size, "x", x);
   const bool of_float_weight = params.statistics.defined();
   if (of_float_weight) CheckOperandShape(context, kOp, "statistics", params.statistics, {2, size.channels});
-  const Statistics batch(of_float_weight ? params.statistics.Detached()
-                                         : ComputeStatistics(context, kOp, x, {}, {}, 0));
+  const Statistics batch(ComputeStatistics(context, kOp, x, {}, {}, 0));
+  Statistics of_float{Tensor(), Tensor()};
+  if (of_float_weight) of_float = Statistics(params.statistics.Detached());
   const Unfolded unfolded(context, channels);
-  const UnfoldOperands in{batch.mean.view(), batch.variance.view(), gamma.view(), gates.view(), of_float_weight};
+  const UnfoldOperands in{batch.mean.view(),        batch.variance.view(), of_float.mean.view(),
+                          of_float.variance.view(), gamma.view(),          gates.view()};
   static const KernelTable<decltype(cpu::scalar::UnfoldStatistics)> kernels{BG_CPU_KERNEL(UnfoldStatistics),
                                                                             BG_CUDA_KERNEL(UnfoldStatistics)};
   kernels.For(context.device(), kOp)(context.kernel(), unfolded.views(), running_mean.view(), running_variance.view(),
                                      in, params.momentum, params.epsilon, size.rows, size.channels);
   Tensor result = Normalised(context, kOp, x, Statistics(unfolded.mean, unfolded.scaled), unfolded.scale, beta,
                              /*epsilon=*/0, params.activation);
-  Tensor mean_of_x = batch.mean;
-  if (of_float_weight) {
-    mean_of_x = gates.defined() ? Mul(context, unfolded.mean, gates.Detached()) : unfolded.mean;
-  }
-  const SavedOfResult saved{x, params.activation == Activation::kNone ? Tensor() : result, mean_of_x, unfolded,
+  const SavedOfResult saved{x, params.activation == Activation::kNone ? Tensor() : result, batch.mean, unfolded,
                             params.activation};
   RecordOp(context, {&x, &gamma, &beta, &gates}, result,
            [saved](Context& context, const Tensor& grad_result, GradientSink& sink) {

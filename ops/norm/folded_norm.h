@@ -69,10 +69,9 @@ struct FoldedBatchNormOfResultParams {
 // gradient and stays as it is. Saves x, the mean, six values a channel, and the result where there is an activation.
 //
 // With `statistics` of the float weight the result is FoldedBatchNorm's, and the running statistics move towards these,
-// also of closed channels. Their gradient goes straight through quantizing to x, as if mean and variance were those of
-// x, and x - gate gain mean its distance from its mean; not so below a gate of 1/16, where they are constants. A
-// normalisation whose gradient leaves out its statistics does not learn: weights grow in the directions that it undoes
-// (Ioffe and Szegedy, arXiv 1502.03167, section 2).
+// also of closed channels. Their gradient goes straight through quantizing, to x as if they were its own (not so below
+// a gate of 1/16, where they are constants): a normalisation whose gradient leaves out its statistics does not learn,
+// because weights grow in the directions that it undoes (Ioffe and Szegedy, arXiv 1502.03167, section 2).
 Tensor FoldedBatchNormOfResult(Context& context, const Tensor& x, const Tensor& gamma, const Tensor& beta,
                                const Tensor& gates, const Tensor& running_mean, const Tensor& running_variance,
                                const FoldedBatchNormOfResultParams& params = {});

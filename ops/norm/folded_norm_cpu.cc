@@ -76,9 +76,10 @@ void UnfoldStatistics(KernelContext&, const UnfoldedStatistics& out, View runnin
                         running_variance.As(),
                         in.mean.As(),
                         in.variance.As(),
+                        in.float_mean.As(),
+                        in.float_variance.As(),
                         in.gamma.As(),
                         in.gates.As(),
-                        in.of_float_weight,
                         momentum,
                         epsilon,
                         rows};
@@ -86,10 +87,10 @@ void UnfoldStatistics(KernelContext&, const UnfoldedStatistics& out, View runnin
 }
 
 void UnfoldBackward(KernelContext&, const UnfoldGradients& out, const UnfoldedStatistics& in, ConstView sum,
-                    ConstView products, int64_t channels) {
+                    ConstView products, ConstView mean_of_x, int64_t channels) {
   const UnfoldGradientStep step{ChannelsOf(in), out.grad_gamma.As(), out.grad_gates.As(),
                                 out.sum.As(),   out.products.As(),   sum.As(),
-                                products.As()};
+                                products.As(),  mean_of_x.As()};
   EachChannel(channels, step);
 }
 

@@ -114,9 +114,10 @@ void UnfoldStatistics(KernelContext& context, const UnfoldedStatistics& out, Vie
                         running_variance.As(),
                         in.mean.As(),
                         in.variance.As(),
+                        in.float_mean.As(),
+                        in.float_variance.As(),
                         in.gamma.As(),
                         in.gates.As(),
-                        in.of_float_weight,
                         momentum,
                         epsilon,
                         rows};
@@ -124,10 +125,10 @@ void UnfoldStatistics(KernelContext& context, const UnfoldedStatistics& out, Vie
 }
 
 void UnfoldBackward(KernelContext& context, const UnfoldGradients& out, const UnfoldedStatistics& in, ConstView sum,
-                    ConstView products, int64_t channels) {
+                    ConstView products, ConstView mean_of_x, int64_t channels) {
   const UnfoldGradientStep step{ChannelsOf(in), out.grad_gamma.As(), out.grad_gates.As(),
                                 out.sum.As(),   out.products.As(),   sum.As(),
-                                products.As()};
+                                products.As(),  mean_of_x.As()};
   LaunchEachChannel(context, channels, step);
 }
 

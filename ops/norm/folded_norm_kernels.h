@@ -24,9 +24,9 @@ struct UnfoldedStatistics {
   View mean, scaled, scale, share, shift, inverse_gate;
 };
 struct UnfoldOperands {
-  ConstView mean, variance;  // of the batch
-  ConstView gamma, gates;    // gates may be absent: ones
-  bool of_float_weight;      // mean and variance, not of the quantized one
+  ConstView mean, variance;              // of x
+  ConstView float_mean, float_variance;  // of the float layer; may be absent
+  ConstView gamma, gates;                // gates may be absent: ones
 };
 // Of gamma, of the gates (may be absent), and the sums by which x gets its own.
 struct UnfoldGradients {
@@ -49,7 +49,7 @@ BG_PER_ISA(
                           View running_variance, const UnfoldOperands& in, float momentum, float epsilon, int64_t rows,
                           int64_t channels);
     void UnfoldBackward(KernelContext& context, const UnfoldGradients& out, const UnfoldedStatistics& in, ConstView sum,
-                        ConstView products, int64_t channels);
+                        ConstView products, ConstView mean_of_x, int64_t channels);
     void UpdateRunning(KernelContext& context, View running_mean, View running_variance, ConstView mean,
                        ConstView variance, float momentum, int64_t rows, int64_t channels);
     // One pass over x.
@@ -68,7 +68,7 @@ void FoldNorm(KernelContext& context, View folded_mean, View deviation, ConstVie
 void UnfoldStatistics(KernelContext& context, const UnfoldedStatistics& out, View running_mean, View running_variance,
                       const UnfoldOperands& in, float momentum, float epsilon, int64_t rows, int64_t channels);
 void UnfoldBackward(KernelContext& context, const UnfoldGradients& out, const UnfoldedStatistics& in, ConstView sum,
-                    ConstView products, int64_t channels);
+                    ConstView products, ConstView mean_of_x, int64_t channels);
 void UpdateRunning(KernelContext& context, View running_mean, View running_variance, ConstView mean, ConstView variance,
                    float momentum, int64_t rows, int64_t channels);
 void FoldedNormBackward(KernelContext& context, const FoldedNormGradients& out, const FoldedNormOperands& in,

@@ -86,52 +86,53 @@ struct UnfoldedChannels {
   }
 };
 
-// With m0 and v0 the statistics of x without its gate, mean / gate and variance / gate^2 of the quantized layer, or
-// gain mean and gain^2 variance of the float one:
+// With m0 and v0 the statistics of x without its gate, mean / gate and variance / gate^2:
 //   sigma_run / sqrt(v0 / gain^2 + epsilon) = |gamma| / sqrt(scaled), scaled = v0 + epsilon gain^2,
 // batch norm of x with m0 for its mean, `scaled` for variance + epsilon and |gamma| for gamma, which may be 0. Its
 // gradient goes on to gamma as
 //   d slope / d gamma = (d slope / d gain) / sigma_run = slope v0 / (scaled gamma):
-// `share` times what batch norm has for |gamma|, which is sum(g (x - m0)) / sqrt(scaled). Below kLeastGate m0 and v0
-// are constants, and gamma has the shift's gradient alone, -mean / sigma; the quantized layer tells neither there: the
-// running statistics take their place.
+// `share` times what batch norm has for |gamma|, which is sum(g (x - m0)) / sqrt(scaled). Below kLeastGate the running
+// statistics take the place of m0 and v0: slope 1, and what FoldShift adds.
+//
+// Statistics of the float layer, times gain and gain^2, take the place of m0 and v0 in the result. In the gradient they
+// are m0 / gain and v0 / gain^2 of x all the same; gamma is left with the shift
+//   d (gamma (m0 / gain - float_mean) / sigma) / d gamma, sigma = sqrt(float_variance + epsilon)
+// and below kLeastGate, where they are constants, with -float_mean / sigma.
 struct UnfoldStep {
   UnfoldedChannels out;
   float *running_mean, *running_variance;
-  const float *mean, *variance, *gamma, *gates;  // no gates: ones
-  bool of_float_weight;                          // mean and variance
+  const float *mean, *variance;              // of x
+  const float *float_mean, *float_variance;  // of the float layer, or both null
+  const float *gamma, *gates;                // no gates: ones
   float momentum, epsilon;
   int64_t rows;
 
   BG_HD_INLINE void operator()(int64_t c) const {
     const float deviation = Deviation(running_variance[c], epsilon);
     const double gain = static_cast<double>(gamma[c] / deviation), run = static_cast<double>(running_mean[c]);
-    const bool is_open = gates == nullptr || gates[c] >= kLeastGate;
+    const bool of_float = float_mean != nullptr, is_open = gates == nullptr || gates[c] >= kLeastGate;
     double inverse = is_open ? 1.0 : 0.0;
     if (is_open && gates != nullptr) inverse = 1.0 / static_cast<double>(gates[c]);
-    const double to_open = of_float_weight ? gain : inverse;
-    const double open_mean = static_cast<double>(mean[c]) * to_open;
-    const double open_variance = static_cast<double>(variance[c]) * to_open * to_open;
-    const double both = open_variance + static_cast<double>(epsilon) * gain * gain;
-    if (of_float_weight) {
-      MoveRunning(running_mean + c, running_variance + c, mean[c], variance[c], momentum, rows);
+    const double open_mean = static_cast<double>(mean[c]) * inverse;
+    const double open_variance = static_cast<double>(variance[c]) * inverse * inverse;
+    const double used_mean = of_float ? static_cast<double>(float_mean[c]) * gain : open_mean;
+    const double used_variance = of_float ? static_cast<double>(float_variance[c]) * gain * gain : open_variance;
+    const double both = used_variance + static_cast<double>(epsilon) * gain * gain;
+    if (of_float) {
+      MoveRunning(running_mean + c, running_variance + c, float_mean[c], float_variance[c], momentum, rows);
     }
     if (!(gain != 0.0 && static_cast<float>(both) >= FLT_MIN)) {
-      out.Set(c, open_mean, 1.0, 0.0, 0.0, 0.0, 0.0);
+      out.Set(c, used_mean, 1.0, 0.0, 0.0, 0.0, 0.0);
       return;
     }
-    const double size = static_cast<double>(Abs(gamma[c]));
-    if (!is_open) {
-      if (of_float_weight) {
-        out.Set(c, open_mean, both, size, 0.0, -open_mean / Sqrt(both) * (gain < 0.0 ? -1.0 : 1.0), 0.0);
-      } else {
-        out.Set(c, gain * run, 1.0, 1.0, 0.0, -run / static_cast<double>(deviation), 0.0);
-      }
+    if (!is_open && !of_float) {
+      out.Set(c, gain * run, 1.0, 1.0, 0.0, -run / static_cast<double>(deviation), 0.0);
       return;
     }
-    const double share = open_variance / both;
-    out.Set(c, open_mean, both, size, gain < 0.0 ? -share : share, 0.0, inverse);
-    if (of_float_weight) return;
+    const double sign = gain < 0.0 ? -1.0 : 1.0;
+    const double shift = of_float ? sign * (open_mean - used_mean) / Sqrt(both) : 0.0;
+    out.Set(c, used_mean, both, static_cast<double>(Abs(gamma[c])), sign * open_variance / both, shift, inverse);
+    if (of_float) return;
     // The weight of a layer that is constant may have been quantized to 0. Were its variance to go to 0, its gain would
     // grow, and the weight that is not used.
     const float kept = running_variance[c];
@@ -141,9 +142,9 @@ struct UnfoldStep {
   }
 };
 
-// The gradients of UnfoldStep's channel, with sum = sum(g), products = sum(g (x - m0)) / sqrt(scaled) and slope =
-// scale / sqrt(scaled):
-//   d/dm0 = -slope sum,  d/dv0 = -slope products / (2 sqrt(scaled));
+// The gradients of UnfoldStep's channel, with sum = sum(g), products = sum(g (x - m)) / sqrt(scaled), m its `mean`, and
+// slope = scale / sqrt(scaled):
+//   d/dm0 = -slope sum,  d/dv0 = -slope products / (2 sqrt(scaled)).
 // m0 is the mean of x over the gate, v0 its variance over gate^2: the gradient of x is that of batch norm with sum /
 // gate and products / gate^2 for its sums. What is left is the gate's own,
 //   d/dgate = -m0 / gate d/dm0 - 2 v0 / gate d/dv0 = (slope m0 sum + scale |share| products) / gate,
@@ -151,7 +152,7 @@ struct UnfoldStep {
 struct UnfoldGradientStep {
   UnfoldedChannels channels;
   float *grad_gamma, *grad_gates, *sum_of_x, *products_of_x;  // grad_gates may be null
-  const float *sum, *products;
+  const float *sum, *products, *mean_of_x;
 
   BG_HD_INLINE void operator()(int64_t c) const {
     const double of_sum = static_cast<double>(sum[c]), of_products = static_cast<double>(products[c]);
@@ -162,8 +163,8 @@ struct UnfoldGradientStep {
     products_of_x[c] = static_cast<float>(of_products * inverse * inverse);
     if (grad_gates == nullptr) return;
     const double slope = scale / Sqrt(static_cast<double>(channels.scaled[c]));
-    const double of_statistics =
-        slope * static_cast<double>(channels.mean[c]) * of_sum + scale * Abs(share) * of_products;
+    const double open_mean = static_cast<double>(mean_of_x[c]) * inverse;
+    const double of_statistics = slope * open_mean * of_sum + scale * Abs(share) * of_products;
     grad_gates[c] = static_cast<float>(inverse * of_statistics);
   }
 };

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ops/linalg/linalg.h"
 #include "ops/norm/folded_norm.h"
 #include "ops/norm/folded_norm_math.h"
 #include "ops/norm/folded_norm_testing.h"
@@ -25,34 +26,35 @@ using testing::RunWithGradients;
 // A channel in double: what the result is of x, and how that depends on x.
 struct Channel {
   double batch_mean = 0, batch_variance = 0;  // of x
-  double mean = 0, variance = 0;              // without the gate; of a closed one those that run
+  double open_mean = 0, open_variance = 0;    // without the gate
+  double mean = 0, variance = 0;              // that are used: these, those that run, or the float layer's
   double gain = 0, root = 0, slope = 0;       // slope (x - mean), slope = |gamma| / root
   double inverse = 0;                         // of the gate; 0: closed
-  double closed_mean = 0, closed_root = 1;    // what a closed channel is shifted by: -mean / root for a gamma of 1
+  double shift = 0;                           // d of the mean's part / d gamma
   double momentum = 0;
 
   void Gate(double gate, double gamma, double running_mean, double running_variance) {
     const double sigma = std::sqrt(running_variance + kSmallEpsilon);
     gain = gamma / sigma;
     inverse = gate >= kLeastGate ? 1 / gate : 0;
-    mean = inverse > 0 ? batch_mean * inverse : gain * running_mean;
-    variance = inverse > 0 ? batch_variance * inverse * inverse : gain * gain * running_variance;
+    open_mean = batch_mean * inverse, open_variance = batch_variance * inverse * inverse;
+    mean = inverse > 0 ? open_mean : gain * running_mean;
+    variance = inverse > 0 ? open_variance : gain * gain * running_variance;
+    shift = inverse > 0 ? 0 : -running_mean / sigma;
     momentum = inverse > 0 ? 0.1 : 0;
-    Finish(gamma, running_mean, sigma);
+    Finish(gamma);
   }
 
-  // With the statistics of the float layer: the distance from x's mean is one from what they say of it.
-  void TakeFloat(double gate, double gamma, double float_mean, double float_variance) {
+  void TakeFloat(double gamma, double float_mean, double float_variance) {
     mean = gain * float_mean, variance = gain * gain * float_variance;
-    batch_mean = gate * mean;
+    shift = (open_mean / gain - float_mean) / std::sqrt(float_variance + kSmallEpsilon);
     momentum = 0.1;
-    Finish(gamma, float_mean, std::sqrt(float_variance + kSmallEpsilon));
+    Finish(gamma);
   }
 
-  void Finish(double gamma, double of_closed_mean, double of_closed_root) {
+  void Finish(double gamma) {
     root = std::sqrt(variance + kSmallEpsilon * gain * gain);
     slope = std::abs(gamma) / root;
-    closed_mean = of_closed_mean, closed_root = of_closed_root;
   }
 };
 
@@ -202,16 +204,15 @@ struct OfResultReference {
       const double size = std::abs(g[i]) * (std::abs(in[0][i]) + std::abs(of.mean)) / of.root;
       sum[c] += g[i], products[c] += g[i] * place, bound[c] += std::abs(g[i]) + size;
       grad_beta.Add(c, g[i]);
-      if (of.inverse == 0) {
-        grad_gamma.Add(c, -of.closed_mean / of.closed_root * g[i]);
-        continue;
-      }
-      const double share = of.variance / (of.root * of.root), slope = of.slope * of.inverse;
+      grad_gamma.Add(c, of.shift * g[i]);
+      grad_gamma.magnitude[c] += 2 * std::abs(of.mean) / of.root * std::abs(g[i]);  // a difference of means
+      if (of.inverse == 0) continue;
+      const double share = of.open_variance / (of.root * of.root), slope = of.slope * of.inverse;
       grad_gamma.Add(c, share * (in[1][c] < 0 ? -1 : 1) * g[i] * place);
-      grad_gamma.magnitude[c] += size;
-      grad_gates.Add(c, slope * of.mean * g[i]);
+      grad_gamma.magnitude[c] += (1 + share) * size;
+      grad_gates.Add(c, slope * of.open_mean * g[i]);
       grad_gates.Add(c, slope * of.root * share * g[i] * place);
-      grad_gates.magnitude[c] += slope * of.root * size;
+      grad_gates.magnitude[c] += slope * of.root * (1 + share) * size;
     }
     for (size_t i = 0; i < g.size(); ++i) {
       const size_t c = i % count;
@@ -262,7 +263,7 @@ void CheckOfResult(Context& context, const Shape& shape, Activation activation, 
   std::vector<Channel> of = Channels(in, running_mean, running_variance);
   if (of_float) {
     const auto given = ToHost<float>(context, test.statistics);
-    for (size_t c = 0; c < of.size(); ++c) of[c].TakeFloat(in[3][c], in[1][c], given[c], given[of.size() + c]);
+    for (size_t c = 0; c < of.size(); ++c) of[c].TakeFloat(in[1][c], given[c], given[of.size() + c]);
   }
   OfResultReference expected(test.y.size(), channels);
   expected.AddResult(of, in);
@@ -395,6 +396,57 @@ TEST(FoldedBatchNormOfResult, FloatStatisticsAreTakenAsTheyAre) {
   testing::ExpectInvalid(
       [&] { FoldedBatchNormOfResult(context, test.y, test.gamma, test.beta, gates, mean, variance, params); },
       {"statistics"});
+}
+
+std::vector<float> UnitMatrix(size_t size) {
+  std::vector<float> values(size * size);
+  for (size_t i = 0; i < size; ++i) values[i * size + i] = 1;
+  return values;
+}
+
+// With statistics of the float layer gates have the gradient of constant statistics, however far the quantized layer is
+// from it; so has gamma, where x goes with the gain.
+TEST(FoldedBatchNormOfResult, GatesAndGammaOfFloatStatisticsAsWithConstants) {
+  testing::TestContext context;
+  const FoldedCase test = MakeFoldedCase(context, {16, 5});
+  const Tensor gates = FromHost<float>(context, {1, 0.5f, 0.25f, 0, 0.75f}, {5});
+  const auto run = [&](bool constant) {
+    std::vector<std::vector<float>> gradients;
+    const auto results = RunWithGradients(
+        context,
+        [&](Context& c, In in) {
+          // The layer's weight is the unit matrix: x is y, its channels scaled by gain and gate.
+          const Tensor unit = FromHost<float>(c, UnitMatrix(5), {5, 5});
+          const Tensor weight = ScaleRows(c, ScaleRows(c, unit, FoldedGain(c, in[1], test.running_variance)), in[2]);
+          const Tensor x = MatMul(c, in[0], weight, false, true);
+          if (constant) return FoldedBatchNorm(c, x, test.statistics, in[1], test.beta, test.running_variance);
+          FoldedBatchNormOfResultParams params;
+          params.statistics = test.statistics;
+          return FoldedBatchNormOfResult(c, x, in[1], test.beta, in[2], Clone(c, test.running_mean),
+                                         Clone(c, test.running_variance), params);
+        },
+        {test.y, test.gamma, gates}, test.g);
+    for (const size_t k : {0, 2, 3}) gradients.push_back(ToHost<float>(context, results[k]));
+    return gradients;
+  };
+  const auto actual = run(false), expected = run(true);
+  for (size_t k = 0; k < expected.size(); ++k) {
+    for (size_t i = 0; i < expected[k].size(); ++i) {
+      EXPECT_NEAR(actual[k][i], expected[k][i], 2e-5 * (1 + std::abs(expected[k][i]))) << "value " << k << " at " << i;
+    }
+  }
+}
+
+TEST(FoldedBatchNormOfResult, NoGainWithFloatStatistics) {
+  testing::TestContext context;
+  const Tensor y = Zeros(context, {2, 1}), gamma = Zeros(context, {1}), beta = FromHost<float>(context, {5}, {1});
+  const Tensor mean = FromHost<float>(context, {1}, {1}), variance = FromHost<float>(context, {4}, {1});
+  FoldedBatchNormOfResultParams params;
+  params.statistics = FromHost<float>(context, {2, 3}, {2, 1});
+  const Tensor result = FoldedBatchNormOfResult(context, y, gamma, beta, {}, mean, variance, params);
+  EXPECT_EQ(ToHost<float>(context, result), (std::vector<float>{5, 5}));
+  EXPECT_NEAR(ToHost<float>(context, mean)[0], 0.9 * 1 + 0.1 * 2, 1e-6);  // the float layer goes on
+  EXPECT_NEAR(ToHost<float>(context, variance)[0], 0.9 * 4 + 0.1 * 6, 1e-6);
 }
 
 // A channel that is constant gives beta; its mean goes on, so that evaluating does too; its variance stays.

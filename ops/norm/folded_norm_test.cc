@@ -269,7 +269,7 @@ std::vector<std::vector<uint32_t>> KernelBits(Context& context, Isa isa, const F
   const auto channel = [&] { return out.emplace_back(Zeros(context, {channels})).view(); };
   const auto like_y = [&] { return out.emplace_back(Zeros(context, test.y.shape())).view(); };
   KernelContext& kernel = context.kernel();
-  out.reserve(32);
+  out.reserve(48);
   const View folded_mean = channel(), deviation = channel();
   BG_KERNEL_OF(isa, FoldNorm)
   (kernel, folded_mean, deviation, test.gamma.view(), mean.view(), test.running_variance.view(), 1e-5f, channels);
@@ -284,15 +284,19 @@ std::vector<std::vector<uint32_t>> KernelBits(Context& context, Isa isa, const F
   (kernel, shift, slope, test.gamma.view(), test.beta.view(), mean.view(), variance.view(), 1e-5f, channels);
   const Tensor running_mean = out.emplace_back(Clone(context, test.running_mean));
   const Tensor running_variance = out.emplace_back(Clone(context, test.running_variance));
-  const Tensor gates = RandomTensor(context, {channels}, 8, 0, 1);
+  const Tensor gates = RandomTensor(context, {channels}, 8, 0, 1), other_mean = RandomTensor(context, {channels}, 9);
   const UnfoldedStatistics unfolded{channel(), channel(), channel(), channel(), channel(), channel()};
   BG_KERNEL_OF(isa, UnfoldStatistics)
   (kernel, unfolded, running_mean.view(), running_variance.view(),
-   {mean.view(), variance.view(), test.gamma.view(), gates.view(), /*of_float_weight=*/false}, 0.1f, 1e-5f, rows,
-   channels);
+   {mean.view(), variance.view(), {}, {}, test.gamma.view(), gates.view()}, 0.1f, 1e-5f, rows, channels);
   const UnfoldGradients unfold{channel(), channel(), channel(), channel()};
   BG_KERNEL_OF(isa, UnfoldBackward)
-  (kernel, unfold, unfolded, test.beta.view(), test.gamma.view(), channels);
+  (kernel, unfold, unfolded, test.beta.view(), test.gamma.view(), mean.view(), channels);
+  const UnfoldedStatistics of_float{channel(), channel(), channel(), channel(), channel(), channel()};
+  BG_KERNEL_OF(isa, UnfoldStatistics)
+  (kernel, of_float, running_mean.view(), running_variance.view(),
+   {other_mean.view(), variance.view(), mean.view(), variance.view(), test.gamma.view(), gates.view()}, 0.1f, 1e-5f,
+   rows, channels);
   BG_KERNEL_OF(isa, UpdateRunning)
   (kernel, running_mean.view(), running_variance.view(), mean.view(), variance.view(), 0.1f, rows, channels);
   const View scaled = like_y(), grad_w = like_y();

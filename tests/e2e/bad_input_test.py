@@ -5,7 +5,9 @@ import gzip
 import json
 import re
 import resource
+import signal
 import struct
+import time
 
 import numpy
 
@@ -344,17 +346,30 @@ class BadInputTest(harness.Case):
         text = re.sub(r"quantizer \{.*?\}", 'quantizer { method: "bsq" }', harness.RECIPE)
         self.recipe.write_text(text.replace("epochs: 3", "epochs: 1 requantize_every: 1"), encoding="utf-8")
         path = self.folder / "run.safetensors"
-        self.run_bitgate(*self.train_arguments(path))
+        self.run_bitgate(*self.train_arguments(path, "--quantizer.initial_bits=6"))
         header, data = self.header_of(path.read_bytes())
         state = json.loads(header["__metadata__"]["network_state"])
         state["method"] = json.dumps(dict(json.loads(state["method"]), largest={}))  # as before the end of training
         header["__metadata__"]["network_state"] = json.dumps(state)
         stopped = self.write("stopped.safetensors", self.with_header(header, data))
-        self.check(("freeze", stopped, "-o", "frozen.safetensors"), FAILURE, "calibrate", "--data")
+        self.check(("freeze", stopped, "-o", "frozen.safetensors"), FAILURE, "calibrate with training images")
         self.check(("freeze", stopped, "--data=nowhere", "-o", "frozen.safetensors"), FAILURE, "nowhere")
         self.run_bitgate("freeze", stopped, f"--data={self.data}", "-o", "frozen.safetensors")
         self.run_bitgate("freeze", path, "-o", "expected.safetensors")
         self.assertEqual(*(harness.digest(self.folder / f"{name}.safetensors") for name in ("frozen", "expected")))
+
+        endless = self.folder / "endless.safetensors"
+        process = self.start(*self.train_arguments(endless, "--epochs=100000", "--training.requantize_every=100000",
+                                                   "--quantizer.initial_bits=6", "--quantizer.alpha=5"))
+        while not endless.exists():
+            self.assertIsNone(process.poll())
+            time.sleep(0.05)
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.communicate(timeout=60) and process.returncode, 130)
+        self.run_bitgate("freeze", endless, f"--data={self.data}", "-o", "requantized.safetensors")
+        bits = [row["weight_bits"] for row in self.run_json("bits", "requantized.safetensors")["layers"]]
+        self.assertLess(min(bits), 6)  # as at the end of training: planes that are not needed are dropped
 
     def test_states_that_do_not_fit(self):
         path = self.checkpoint()

@@ -25,6 +25,7 @@ int RunFreeze(const Arguments& arguments) {
   if (arguments.Has("data")) options.data = DataOf(arguments);
   options.machine = MachineOf(arguments);
   const jobs::FreezeResult result = jobs::Freeze(options);
+  for (const std::string& warning : result.warnings) std::fprintf(stderr, "bitgate: warning: %s\n", warning.c_str());
   if (arguments.Has("json")) {
     PrintResult(Json{{"checkpoint", options.output},
                      {"sites", SitesJson(result.report)},
@@ -51,8 +52,8 @@ Command FreezeCommand() {
   command.positionals = 1;
   command.flags = {{"output", 'o', "FILE", "the frozen checkpoint"},
                    {"data", 0, "FOLDER",
-                    "the training images, where a BSQ run was stopped early: what the end of training would have noted "
-                    "of its activations"}};
+                    "training images of a BSQ run that was stopped early: re-quantizes, and notes what freezing must "
+                    "know of activations, as the end of training does"}};
   command.examples =
       "  bitgate freeze run.safetensors -o frozen.safetensors\n"
       "  bitgate freeze stopped.safetensors --data=cifar10 -o frozen.safetensors\n";

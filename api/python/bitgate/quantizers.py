@@ -29,7 +29,8 @@ class BayesianBits:
       initially_closed_bits: bit widths whose gates begin closed [none].
       batch_norm_statistics: where a layer's batch norm, which is folded into the quantized weight, has a training
         batch's statistics from: "float": the convolution with the float weight, differentiated too, as published;
-        "detached": the same, its gradient straight through the quantized one; "quantized": the quantized convolution, the fastest ["float"].
+        "detached": the same, its gradient straight through the quantized convolution; "quantized": the quantized
+        convolution, the fastest ["float"].
     """
 
     mu: float | None = None

@@ -1,3 +1,5 @@
+#include <type_traits>
+
 #include "ops/quant/bayesian_bits/bayesian_bits_kernels.h"
 #include "ops/quant/bayesian_bits/bayesian_bits_math.h"
 #include "runtime/kernel/map.h"

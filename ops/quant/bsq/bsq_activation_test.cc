@@ -145,7 +145,7 @@ TEST(BsqActivation, SameBitsOnEveryInstructionSetInAnyRange) {
   for (const float value : {INFINITY, -INFINITY, NAN, 1e-42f, -0.0f}) values.push_back(value);
   const auto size = static_cast<int64_t>(values.size());
   const Tensor x = FromHost(context, values, {size}), y = Empty(context, {size});
-  for (const float bound : {5.5f, 1e-30f, 1e11f, 1e30f}) {
+  for (const float bound : {5.5f, 1e-30f, 1e11f, 1e30f, -1e25f, -3e38f}) {
     for (const float most : {0.0f, 1e-30f, 1e-17f, 2.5f, 3e28f, 1e30f}) {
       for (const int bits : {1, 4, 16}) {
         const Tensor alpha = One(context, bound), largest = One(context, most);

@@ -53,7 +53,7 @@ struct BsqActivationElement {
 
 // Whether Divisors cover it: c L / S is below 2^126 then.
 BG_HD_INLINE bool BsqCoveredByDivisors(float bound, float largest) {
-  return bound <= 0x1p40f && (!(largest > 0.0f) || (largest >= 0x1p-60f && largest <= Divisor::kMax));
+  return bound >= 0.0f && bound <= 0x1p40f && (!(largest > 0.0f) || (largest >= 0x1p-60f && largest <= Divisor::kMax));
 }
 
 template <class V, class Scale = V, class Broadcast, class MakeScale>
