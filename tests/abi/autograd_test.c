@@ -219,8 +219,8 @@ static void folded_norm_of_float_statistics(void) {
   EXPECT(mean, 3);
   EXPECT(variance, 6.25f); /* half of 8 and 3 * 3 / 2 */
   BACK(y, 1, 0, 2);
-  EXPECT_GRADIENT(x, 0.375f, -1.25f, 1.25f); /* 1.5 (g - 3 / 3 - (x - 8) / 16 * 2 / 3) */
-  EXPECT_GRADIENT(gamma, 0.375f);            /* 12 / 16 * 2 / 4 */
+  EXPECT_GRADIENT(x, 0.25f, -1.375f, 1.125f); /* 1.5 (g - 3 / 3 - (x - 6) / 16 * 2 / 3): the mean of x is 6 */
+  EXPECT_GRADIENT(gamma, -0.9166667f);        /* 56 / 3 / 16 * 2 / 4 + (6 - 8) / 4 * 3 */
   EXPECT_GRADIENT(beta, 3);
   bg_tensor* all[] = {mean, variance, statistics};
   for (size_t i = 0; i < sizeof all / sizeof *all; ++i) bg_tensor_free(all[i]);
