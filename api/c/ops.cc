@@ -63,8 +63,8 @@ BatchNormParams NormParams(const bg_batch_norm_params* given) {
   return result;
 }
 
-FoldedBatchNormOfResultParams FoldedParams(const char* function, const bg_folded_norm_params* given) {
-  const bg_folded_norm_params params = ReadStruct(function, "params", given);
+// All but the statistics, which are an operand.
+FoldedBatchNormOfResultParams FoldedParams(const char* function, const bg_folded_norm_params& params) {
   FoldedBatchNormOfResultParams result;
   result.momentum = OrElse(params.momentum, result.momentum);
   result.epsilon = OrElse(params.epsilon, result.epsilon);
@@ -231,7 +231,7 @@ bg_status bg_folded_batch_norm(bg_context* context, bg_tensor* x, bg_tensor* sta
       kName, context,
       {{"x", x}, {"statistics", statistics}, {"gamma", gamma}, {"beta", beta}, {"running_variance", running_variance}},
       y, [&](Context& context, const Tensors& operands) {
-        const auto given = bitgate::c::FoldedParams(kName, params);
+        const auto given = bitgate::c::FoldedParams(kName, bitgate::c::ReadStruct(kName, "params", params));
         return bitgate::FoldedBatchNorm(context, operands[0], operands[1], operands[2], operands[3], operands[4],
                                         {given.epsilon, given.activation});
       });
@@ -253,7 +253,7 @@ bg_status bg_folded_batch_norm_of_result(bg_context* context, bg_tensor* x, bg_t
                  {"statistics", given.statistics, true}});
     Require(kName, "y", y);
     *y = bitgate::c::NewTensor(call.Record([&](Context& context, const Tensors& operands) {
-      bitgate::FoldedBatchNormOfResultParams of_result = bitgate::c::FoldedParams(kName, params);
+      bitgate::FoldedBatchNormOfResultParams of_result = bitgate::c::FoldedParams(kName, given);
       of_result.statistics = operands[6];
       return bitgate::FoldedBatchNormOfResult(context, operands[0], operands[1], operands[2], operands[3], operands[4],
                                               operands[5], of_result);

@@ -143,39 +143,37 @@ RequantizeReport Model::Requantize() {
   return network_->method().requantizes() ? network_->Requantize() : RequantizeReport{};
 }
 
-void Model::Calibrate(const Tensor& images, const std::function<bool(int64_t images)>& progress) {
-  RequireLearning("calibration");
-  if (images.defined() && images.shape().rank() > 0 && CountOf(images) == 0) {
-    throw InvalidArgument(name_, ": calibration expects at least one image, got none");
-  }
+// `pass` shows images in Mode::kCalibrate: a part of them says nothing.
+void Model::CalibrateBy(const std::function<void()>& pass) {
   Method& method = network_->method();
   method.BeginCalibration();
-  const auto note = [&](const Tensor& batch, int64_t, int64_t) {
-    if (method.calibrates()) network_->Forward(batch, Mode::kCalibrate);
-  };
   try {
-    InBatches("calibrate", images, note, progress);
+    pass();
   } catch (...) {
     method.BeginCalibration();
     throw;
   }
 }
 
+void Model::Calibrate(const Tensor& images, const std::function<bool(int64_t images)>& progress) {
+  RequireLearning("calibration");
+  if (images.defined() && images.shape().rank() > 0 && CountOf(images) == 0) {
+    throw InvalidArgument(name_, ": calibration expects at least one image, got none");
+  }
+  const auto note = [&](const Tensor& batch, int64_t, int64_t) {
+    if (network_->method().calibrates()) network_->Forward(batch, Mode::kCalibrate);
+  };
+  CalibrateBy([&] { InBatches("calibrate", images, note, progress); });
+}
+
 void Model::Calibrate(const Data& data) {
   RequireLearning("calibration");
   const Dataset dataset = OpenData(data, Split::kTrain, network_->graph());
-  Method& method = network_->method();
-  if (!method.calibrates()) return;
+  if (!network_->method().calibrates()) return;
   EvaluationOptions evaluation;
   evaluation.batch_size = config_.evaluation().batch_size();
   evaluation.mode = Mode::kCalibrate;
-  method.BeginCalibration();
-  try {
-    bitgate::Evaluate(*network_, dataset, evaluation);
-  } catch (...) {
-    method.BeginCalibration();
-    throw;
-  }
+  CalibrateBy([&] { bitgate::Evaluate(*network_, dataset, evaluation); });
 }
 
 FreezeReport Model::Freeze() { return network_->Freeze(); }

@@ -105,6 +105,7 @@ class Model {
  private:
   Model(const Checkpoint& checkpoint, const Machine& machine);
 
+  void CalibrateBy(const std::function<void()>& pass);
   // Calls work(batch, begin, end) with the preprocessed images of each batch; `verb` is for messages.
   void InBatches(const std::string& verb, const Tensor& images,
                  const std::function<void(const Tensor& batch, int64_t begin, int64_t end)>& work,

@@ -206,11 +206,12 @@ Tensor FoldedBatchNormOfResult(Context& context, const Tensor& x, const Tensor& 
   CheckMomentum(kOp, params.momentum);
   CheckEpsilon(kOp, params.epsilon);
   CheckHasRows(kOp, size, "x", x);
-  const bool of_float_weight = params.statistics.defined();
-  if (of_float_weight) CheckOperandShape(context, kOp, "statistics", params.statistics, {2, size.channels});
-  const Statistics batch(ComputeStatistics(context, kOp, x, {}, {}, 0));
   Statistics of_float{Tensor(), Tensor()};
-  if (of_float_weight) of_float = Statistics(params.statistics.Detached());
+  if (params.statistics.defined()) {
+    CheckOperandShape(context, kOp, "statistics", params.statistics, {2, size.channels});
+    of_float = Statistics(params.statistics.Detached());
+  }
+  const Statistics batch(ComputeStatistics(context, kOp, x, {}, {}, 0));
   const Unfolded unfolded(context, channels);
   const UnfoldOperands in{batch.mean.view(),        batch.variance.view(), of_float.mean.view(),
                           of_float.variance.view(), gamma.view(),          gates.view()};

@@ -25,7 +25,9 @@ int RunFreeze(const Arguments& arguments) {
   if (arguments.Has("data")) options.data = DataOf(arguments);
   options.machine = MachineOf(arguments);
   const jobs::FreezeResult result = jobs::Freeze(options);
-  for (const std::string& warning : result.warnings) std::fprintf(stderr, "bitgate: warning: %s\n", warning.c_str());
+  for (const std::string& warning : result.warnings) {
+    std::fprintf(stderr, "bitgate: warning: %s\n", OneLine(warning).c_str());
+  }
   if (arguments.Has("json")) {
     PrintResult(Json{{"checkpoint", options.output},
                      {"sites", SitesJson(result.report)},

@@ -10,8 +10,14 @@ namespace cpu {
 namespace BG_ISA {
 namespace {
 
-BG_INLINE void MakeScale(float value, Vec* scale) { *scale = Broadcast(value); }
-BG_INLINE void MakeScale(float value, VecDivisor* scale) { *scale = VecDivisor::Of(value); }
+template <class Scale>
+BG_INLINE Scale MakeScale(float value) {
+  if constexpr (std::is_same_v<Scale, Vec>) {
+    return Broadcast(value);
+  } else {
+    return Scale::Of(value);
+  }
+}
 
 // A pass over the elements: with kLevels levels, and scales that are Divisors where these cover them.
 template <int kLevels, class Scale>
@@ -25,11 +31,7 @@ struct Cascade {
     return MakeBayesianBitsElement<Vec, Scale>(
         scales, in.gates.As(), channel_gates == nullptr ? 1.0f : channel_gates[row],
         [](float value) __attribute__((always_inline)) { return Broadcast(value); },
-        [](float value) __attribute__((always_inline)) {
-          Scale scale;
-          MakeScale(value, &scale);
-          return scale;
-        });
+        [](float value) __attribute__((always_inline)) { return MakeScale<Scale>(value); });
   }
 };
 

@@ -40,8 +40,7 @@ BG_HD_INLINE V BsqCode(V plane_sum, V levels, V one) {
 
 // ---- activations ----
 
-// What one element needs, as values of type V.
-// Scale is V, or what V is divided by to V's bits.
+// What one element needs, as values of type V. Scale is V, or what V is divided by to V's bits.
 template <class V, class Scale = V>
 struct BsqActivationElement {
   V zero, bound;  // of the clip: 6, or PACT's alpha
